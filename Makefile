@@ -1,0 +1,46 @@
+# What a person needs:   make   make demo   make test        `make help` lists the rest.
+
+SHELL := bash
+.SHELLFLAGS := -eu -o pipefail -c
+.DEFAULT_GOAL := all
+
+PYTHON ?= python3
+# cpu or cuda: which native libraries are staged.
+RUNTIME ?= cpu
+# A folder with the four idx files of Fashion-MNIST; empty fetches Debian's package.
+FASHION_MNIST ?=
+# Cuts the demo's runs to this many epochs; empty runs them to the end of their planned work.
+EPOCHS ?=
+FOLDER ?= demo
+
+CARGO := cargo
+BINARIES := target/release/gleaner target/release/gleaner-trainer
+
+.PHONY: all help runtime build data demo test lint clean
+
+all: build  ## stage the native libraries and build both programs
+
+help:  ## this list
+	@grep -hE '^[a-z-]+:.*##' $(MAKEFILE_LIST) | sed -E 's/:[^#]*## /\t/' | expand -t 12
+
+runtime:  ## stage ONNX Runtime and libtorch under runtime/ (RUNTIME=cpu|cuda), once
+	@$(PYTHON) scripts/stage_runtime.py $(RUNTIME) runtime
+
+build: runtime  ## build gleaner and gleaner-trainer
+	$(CARGO) build --release --locked --workspace
+
+data:  ## Fashion-MNIST as PNG files and lists under data/fashion-mnist (FASHION_MNIST=FOLDER with idx files)
+	@$(PYTHON) scripts/fashion_mnist.py data/fashion-mnist $(FASHION_MNIST)
+
+demo: build data  ## confidence, uniform and patent at the same cost on Fashion-MNIST (EPOCHS=n cuts them)
+	@$(PYTHON) scripts/demo.py --folder $(FOLDER) $(if $(EPOCHS),--epochs $(EPOCHS))
+
+lint: runtime  ## formatting and lints
+	$(CARGO) fmt --all --check
+	$(CARGO) clippy --release --locked --workspace --all-targets -- -D warnings
+
+test: build data lint  ## lints and all tests
+	$(CARGO) test --release --locked --workspace
+
+clean:  ## remove what was built; staged libraries and data stay
+	$(CARGO) clean
