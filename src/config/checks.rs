@@ -1,0 +1,73 @@
+//! What must agree between sections.
+
+use super::problem::{Fault, Place};
+use super::reader::Report;
+use super::tree::{Node, Value};
+use super::types::Config;
+use super::words::Policy;
+use std::path::{Component, Path, PathBuf};
+
+/// Holds sections against each other, as far as each is sound by itself.
+pub(super) fn check(config: &Config, root: &Node, report: &Report) {
+    policy(config, root, report);
+    folders(config, root, report);
+    if report.sound(&["pool.train", "pool.validation"]) && plain(&config.pool.train) == plain(&config.pool.validation) {
+        let message = format!("pool.validation is `{}`, as is pool.train", config.pool.validation.display());
+        let remedy = "name images that are never trained on, or the accuracy says nothing";
+        report.add(place(root, "pool.validation"), "pool.validation", Fault::new(message, remedy));
+    }
+}
+
+/// Keys that only one policy reads. A policy that comes by `--set` is an experiment with somebody's config: what the
+/// file says for another policy is then let be.
+fn policy(config: &Config, root: &Node, report: &Report) {
+    let changed = find(root, "policy").is_some_and(Place::is_override);
+    if config.policy == Policy::Confidence || !report.sound(&["policy"]) {
+        return;
+    }
+    for key in ["extras.share", "mine.confident"] {
+        let Some(place) = find(root, key) else { continue };
+        if place.is_override() || !changed {
+            let message = format!("{key} means nothing under `policy: {}`", config.policy);
+            report.add(place, key, Fault::new(message, "leave it out, or write `policy: confidence`"));
+        }
+    }
+}
+
+/// One folder for two purposes would have one room sweep away the files of another.
+fn folders(config: &Config, root: &Node, report: &Report) {
+    let folders = [
+        ("checkpoint.folder", &config.checkpoint.folder),
+        ("lists.folder", &config.lists.folder),
+        ("state.folder", &config.state.folder),
+    ];
+    for (index, (key, folder)) in folders.iter().enumerate() {
+        let twin = folders.iter().take(index).find(|(_, other)| plain(other) == plain(folder));
+        let Some((other, _)) = twin else { continue };
+        if !report.sound(&[key, other]) {
+            continue;
+        }
+        // The default is not to blame for a folder that was written.
+        let place = find(root, key).unwrap_or_else(|| place(root, other));
+        let message = format!("{key} and {other} are both `{}`", plain(folder).display());
+        report.add(place, *key, Fault::new(message, "give each a folder of its own"));
+    }
+}
+
+/// A path without what makes no difference.
+fn plain(path: &Path) -> PathBuf {
+    path.components().filter(|part| *part != Component::CurDir).collect()
+}
+
+fn place(root: &Node, key: &str) -> Place {
+    find(root, key).unwrap_or(root.place)
+}
+
+/// Where the value of a dotted key stands, if it is written.
+fn find(root: &Node, key: &str) -> Option<Place> {
+    let node = key.split('.').try_fold(root, |node, name| match &node.value {
+        Value::Mapping(entries) => entries.iter().find(|entry| entry.key == name).map(|entry| &entry.node),
+        _ => None,
+    })?;
+    Some(node.place)
+}

@@ -1,0 +1,55 @@
+//! Placeholders: `{name}` in a checkpoint's file name and in a trainer's arguments.
+//!
+//! Only a name in braces is a placeholder; other braces, as in a JSON argument, stay as they are.
+
+use super::problem::Fault;
+use super::values::{Read, nearest};
+
+/// What a trainer's arguments may name.
+pub const PLACEHOLDERS: [&str; 8] =
+    ["list", "manifest", "checkpoint_in", "checkpoint_out", "epoch", "seed", "work_done", "work_planned"];
+
+/// The names in braces, from left to right.
+fn names(text: &str) -> impl Iterator<Item = &str> {
+    let is_name = |name: &&str| !name.is_empty() && name.bytes().all(|b| b.is_ascii_alphanumeric() || b == b'_');
+    text.split('{').skip(1).filter_map(|rest| rest.split_once('}')).map(|(name, _)| name).filter(is_name)
+}
+
+/// What is wrong with one argument of a trainer's command.
+pub(super) fn argument(text: &str) -> Vec<Fault> {
+    let mut faults: Vec<_> = names(text)
+        .filter(|name| !PLACEHOLDERS.contains(name))
+        .map(|name| {
+            let remedy = match nearest(name, PLACEHOLDERS.into_iter()) {
+                Some(meant) => format!("did you mean {{{meant}}}?"),
+                None => format!("there are {{{}}}", PLACEHOLDERS.join("} {")),
+            };
+            Fault::new(format!("names the unknown placeholder {{{name}}}"), remedy)
+        })
+        .collect();
+    if text.contains('\0') {
+        faults.push(Fault::new("holds a zero byte", "take it out"));
+    }
+    faults
+}
+
+/// A checkpoint's file name: one `{epoch}`, no folder.
+pub(super) fn pattern(text: &str) -> Read<String> {
+    let remedy = "write a file name with one {epoch}, for example epoch-{epoch}.onnx";
+    let fault = |message: String| Err(Fault::new(message, remedy));
+    if let Some(other) = names(text).find(|name| *name != "epoch") {
+        return fault(format!("is `{text}`, with the unknown placeholder {{{other}}}"));
+    }
+    match names(text).count() {
+        0 => return fault(format!("is `{text}`, without {{epoch}}")),
+        1 => {}
+        more => return fault(format!("is `{text}`, with {{epoch}} {more} times")),
+    }
+    if text.contains(['/', '\\']) {
+        return Err(Fault::new(
+            format!("is `{text}`, with a folder in it"),
+            "name the folder by checkpoint.folder, and only the file here",
+        ));
+    }
+    Ok(text.to_owned())
+}

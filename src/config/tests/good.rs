@@ -1,0 +1,143 @@
+//! Configs that load, and what they say.
+
+use super::*;
+use std::time::Duration;
+
+#[test]
+fn the_least_config_has_the_documented_defaults() {
+    let config = load(LEAST, &[]).unwrap();
+    assert_eq!(config.seed, 1);
+    assert_eq!(config.pool.train, Path::new("a.txt"));
+    assert_eq!(config.pool.validation, Path::new("b.txt"));
+    assert_eq!(config.pool.test, None);
+    assert_eq!(config.pixels.size, [28, 32]);
+    assert_eq!(config.pixels.channels, 3);
+    assert_eq!(config.pixels.mean, [0.5, 0.5, 0.5]);
+    assert_eq!(config.pixels.std, [0.5, 0.5, 0.5]);
+    assert_eq!((config.pixels.resize, config.pixels.crop), (Resize::Bilinear, Crop::Center));
+    assert_eq!(config.pixels.crop_fraction, 1.0);
+    assert_eq!(config.pixels.augment, AugmentConfig { flip: false, pad: 0 });
+    assert_eq!(config.model, ModelConfig { start: "m.onnx".into(), embedding: Embedding::Auto });
+    let checkpoint = CheckpointConfig {
+        folder: "watch".into(),
+        pattern: "epoch-{epoch}.onnx".to_owned(),
+        quiet: Duration::from_secs(2),
+        poll: Duration::from_secs(30),
+    };
+    assert_eq!(config.checkpoint, checkpoint);
+    assert_eq!(config.policy, Policy::Confidence);
+    assert_eq!(config.initial.fraction, 0.10);
+    let mine = MineConfig { quota: 0.10, budget: 1.0, confident: 0.9, augment: ScanAugment::None };
+    assert_eq!(config.mine, mine);
+    assert_eq!(config.cluster, ClusterConfig { mode: ClusterMode::Thin, groups: 64, fraction: 0.5 });
+    assert_eq!(config.extras.share, 0.3);
+    let formats = vec![ListFormat::Txt, ListFormat::Csv];
+    assert_eq!(config.lists, ListsConfig { folder: "lists".into(), formats, paths: ListPaths::Absolute });
+    let backoff = Duration::from_secs(5);
+    assert_eq!(config.trainer, Trainer { program: TrainerProgram::BuiltIn, attempts: 3, backoff, timeout: None });
+    let train =
+        TrainConfig { batch: 128, learning_rate: 0.05, momentum: 0.9, weight_decay: 0.0005, warmup: 0.05, threads: 0 };
+    assert_eq!(config.train, train);
+    assert_eq!(config.score, ScoreConfig { batch: 256, threads: 0 });
+    assert_eq!(config.plan, PlanConfig { cost: None, forward: 0.17 });
+    assert_eq!(config.stop, StopConfig { accuracy: None, patience: None, epochs: None });
+    assert_eq!(config.state.folder, Path::new("state"));
+}
+
+#[test]
+fn the_example_loads_and_says_what_its_comments_say() {
+    let path = Path::new(env!("CARGO_MANIFEST_DIR")).join("configs/fashion-mnist.yaml");
+    let config = Config::load(&path, &[]).unwrap_or_else(|error| panic!("{error}"));
+    assert_eq!(config.pixels.size, [28, 28]);
+    assert_eq!((config.pixels.mean, config.pixels.std), (vec![0.286], vec![0.353]));
+    assert_eq!(config.plan.cost, Some(3.0));
+    assert_eq!(config.trainer.timeout, Some(Duration::from_secs(3600)));
+    assert_eq!(config.stop, StopConfig { accuracy: Some(0.93), patience: Some(5), epochs: Some(50) });
+    // A default that the comments name in brackets is the true one.
+    let text = std::fs::read_to_string(&path).unwrap();
+    for (key, default) in [("quota: 0.10", "[0.10]"), ("groups: 64", "[64]"), ("momentum: 0.9", "[0.9]")] {
+        let line = text.lines().find(|line| line.trim_start().starts_with(key)).unwrap();
+        assert!(line.contains(default), "{line}");
+    }
+}
+
+#[test]
+fn every_kind_of_value_is_read() {
+    let config = load(
+        "\
+seed: 18446744073709551615
+pool: {train: 7, validation: 'with blank.txt', test: t}
+pixels: {size: [1, 2], channels: 1, mean: [0], std: [1], resize: lanczos, crop: center, crop_fraction: 0.875,
+         augment: {flip: true, pad: 4}}
+model: {start: m.onnx, embedding: /features/Flatten_output_0}
+checkpoint: {pattern: \"run-{epoch}.onnx\", quiet: 1m 30s, poll: 500ms}
+policy: patent
+mine: {quota: 1, budget: 0, augment: train}
+cluster: {mode: thin+expand}
+lists: {formats: [tree, jsonl, jsonl], paths: listed}
+trainer:
+  command: [./train, --lr, 0.1, '{\"a\": {}}', 'x={epoch}', \"{list}\"]
+  timeout: 2h
+plan: {cost: 12}
+",
+        &[],
+    );
+    let config = config.unwrap_or_else(|error| panic!("{error}"));
+    assert_eq!(config.seed, u64::MAX);
+    assert_eq!(config.pool.train, Path::new("7"));
+    assert_eq!(config.pool.validation, Path::new("with blank.txt"));
+    assert_eq!(config.pool.test.as_deref(), Some(Path::new("t")));
+    assert_eq!((config.pixels.mean, config.pixels.std), (vec![0.0], vec![1.0]));
+    assert_eq!(config.pixels.augment, AugmentConfig { flip: true, pad: 4 });
+    assert_eq!(config.model.embedding, Embedding::Name("/features/Flatten_output_0".to_owned()));
+    assert_eq!(config.checkpoint.quiet, Duration::from_secs(90));
+    assert_eq!(config.checkpoint.poll, Duration::from_millis(500));
+    assert_eq!((config.mine.quota, config.mine.budget), (1.0, 0.0));
+    assert_eq!(config.cluster.mode, ClusterMode::ThinExpand);
+    assert_eq!(config.lists.formats, [ListFormat::Csv, ListFormat::Jsonl, ListFormat::Tree]);
+    let command = ["./train", "--lr", "0.1", "{\"a\": {}}", "x={epoch}", "{list}"].map(str::to_owned).to_vec();
+    assert_eq!(config.trainer.program, TrainerProgram::Command(command));
+    assert_eq!(config.trainer.timeout, Some(Duration::from_secs(7200)));
+    assert_eq!(config.plan.cost, Some(12.0));
+    let none = load(&format!("{LEAST}trainer: none\nmodel2: "), &["model2="]);
+    assert!(none.is_err());
+    assert_eq!(load(&format!("{LEAST}trainer: none"), &[]).unwrap().trainer.program, TrainerProgram::None);
+}
+
+#[test]
+fn the_canonical_text_is_the_same_config_again() {
+    let rich = format!(
+        "{LEAST}trainer: {{command: [a, \"{{list}}\"], timeout: 90m}}\nstop: {{accuracy: 0.9}}\nmine: {{quota: 0.30}}\n"
+    );
+    for text in [LEAST.to_owned(), format!("{LEAST}trainer: none"), rich] {
+        let config = load(&text, &[]).unwrap();
+        let canonical = config.canonical().unwrap();
+        assert_eq!(load(&canonical, &[]).unwrap_or_else(|error| panic!("{error}")), config);
+    }
+    let value: serde_json::Value =
+        serde_json::from_str(&load(LEAST, &["mine.quota=0.30"]).unwrap().canonical().unwrap()).unwrap();
+    assert_eq!(value["mine"]["quota"], 0.3);
+    assert_eq!(value["checkpoint"]["quiet"], "2s");
+    assert_eq!(value["lists"]["formats"], serde_json::json!(["txt", "csv"]));
+    assert_eq!(value["pixels"]["mean"], serde_json::json!([0.5, 0.5, 0.5]));
+    assert_eq!(value["policy"], "confidence");
+    // How a config is written makes no difference; what it says does.
+    let text = |text: &str, set: &[&str]| load(text, set).unwrap().canonical().unwrap();
+    assert_eq!(text(LEAST, &[]), text(&format!("# a comment\n{LEAST}seed: 1\n"), &[]));
+    assert_ne!(text(LEAST, &[]), text(LEAST, &["seed=2"]));
+}
+
+#[test]
+fn paths_become_absolute_only_when_asked() {
+    let config = load(LEAST, &["pool.test=/data/t.txt"]).unwrap();
+    assert_eq!(config.state.folder, Path::new("state"));
+    let here = std::env::current_dir().unwrap();
+    let absolute = config.absolute().unwrap();
+    assert_eq!(absolute.pool.train, here.join("a.txt"));
+    assert_eq!(absolute.pool.validation, here.join("b.txt"));
+    assert_eq!(absolute.pool.test.as_deref(), Some(Path::new("/data/t.txt")));
+    assert_eq!(absolute.model.start, here.join("m.onnx"));
+    assert_eq!(absolute.checkpoint.folder, here.join("watch"));
+    assert_eq!(absolute.lists.folder, here.join("lists"));
+    assert_eq!(absolute.state.folder, here.join("state"));
+}

@@ -1,0 +1,281 @@
+//! The config as plain data. Every number's default stands in `sections.rs`; units and ranges are said here.
+
+use super::words::{ClusterMode, Crop, ListFormat, ListPaths, Policy, Resize, ScanAugment};
+use serde::ser::{Serialize, SerializeStruct, Serializer};
+use std::path::PathBuf;
+use std::time::Duration;
+
+/// Everything a run is told. Serialised, it is a config again: the same keys, every default written out.
+#[derive(Clone, Debug, PartialEq, serde::Serialize)]
+pub struct Config {
+    /// The seed of every random draw.
+    pub seed: u64,
+    /// Where the images are.
+    pub pool: PoolConfig,
+    /// The one preprocessing.
+    pub pixels: PixelsConfig,
+    /// The starting graph.
+    pub model: ModelConfig,
+    /// Where checkpoints appear.
+    pub checkpoint: CheckpointConfig,
+    /// How the next subset is chosen.
+    pub policy: Policy,
+    /// The first epoch's subset.
+    pub initial: InitialConfig,
+    /// The scan of the pool.
+    pub mine: MineConfig,
+    /// What is done with the mined images.
+    pub cluster: ClusterConfig,
+    /// Confidently right images that come back.
+    pub extras: ExtrasConfig,
+    /// How a subset is published.
+    pub lists: ListsConfig,
+    /// Who does the training step.
+    pub trainer: Trainer,
+    /// The built-in trainer's settings.
+    pub train: TrainConfig,
+    /// The scoring session's settings.
+    pub score: ScoreConfig,
+    /// How much work there is to spend.
+    pub plan: PlanConfig,
+    /// When the loop ends.
+    pub stop: StopConfig,
+    /// Where the run's memory lies.
+    pub state: StateConfig,
+}
+
+/// Where the images are: lists of `path label` lines, or folders with a sub-folder per class.
+#[derive(Clone, Debug, PartialEq, Eq, serde::Serialize)]
+pub struct PoolConfig {
+    /// The pool that subsets are chosen from.
+    pub train: PathBuf,
+    /// Images that decide when to stop; never trained on.
+    pub validation: PathBuf,
+    /// Images that only a final report looks at.
+    pub test: Option<PathBuf>,
+}
+
+/// The one preprocessing, used by scoring and by training.
+#[derive(Clone, Debug, PartialEq, serde::Serialize)]
+pub struct PixelsConfig {
+    /// Height and width of the model's input, in pixels.
+    pub size: [u32; 2],
+    /// 1 for grey, 3 for RGB.
+    pub channels: u32,
+    /// Subtracted per channel, of pixels scaled to 0..1; as long as `channels`.
+    pub mean: Vec<f32>,
+    /// Divided by per channel after the mean, of pixels scaled to 0..1; as long as `channels`.
+    pub std: Vec<f32>,
+    /// The filter.
+    pub resize: Resize,
+    /// Which part of an image is taken.
+    pub crop: Crop,
+    /// Share of the resized image's side that a centre crop keeps, in (0, 1].
+    pub crop_fraction: f64,
+    /// Random changes in training.
+    pub augment: AugmentConfig,
+}
+
+/// Random changes of an image in training.
+#[derive(Clone, Debug, PartialEq, Eq, serde::Serialize)]
+pub struct AugmentConfig {
+    /// Mirror left and right with probability one half.
+    pub flip: bool,
+    /// Pixels of padding around the image before a random crop of the input's size; 0 = no random crop.
+    pub pad: u32,
+}
+
+/// The starting graph.
+#[derive(Clone, Debug, PartialEq, Eq, serde::Serialize)]
+pub struct ModelConfig {
+    /// ONNX file of epoch 0.
+    pub start: PathBuf,
+    /// Which tensor of the graph is the embedding.
+    pub embedding: Embedding,
+}
+
+/// Which tensor of the graph is the embedding. In a config: `auto`, `none`, or the tensor's name.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub enum Embedding {
+    /// Find the input of the last linear layer.
+    Auto,
+    /// Do without; whatever needs similarity uses the logits.
+    None,
+    /// The tensor of this name.
+    Name(String),
+}
+
+impl Serialize for Embedding {
+    fn serialize<S: Serializer>(&self, serializer: S) -> Result<S::Ok, S::Error> {
+        serializer.serialize_str(match self {
+            Self::Auto => "auto",
+            Self::None => "none",
+            Self::Name(name) => name,
+        })
+    }
+}
+
+/// Where checkpoints appear, and when one counts as whole.
+#[derive(Clone, Debug, PartialEq, Eq, serde::Serialize)]
+pub struct CheckpointConfig {
+    /// The watched folder.
+    pub folder: PathBuf,
+    /// A file name with one `{epoch}`.
+    pub pattern: String,
+    /// A file that has not changed for so long is looked at.
+    #[serde(serialize_with = "duration")]
+    pub quiet: Duration,
+    /// How often the folder is looked through without a hint from the operating system; never 0.
+    #[serde(serialize_with = "duration")]
+    pub poll: Duration,
+}
+
+/// The first epoch's subset.
+#[derive(Clone, Debug, PartialEq, serde::Serialize)]
+pub struct InitialConfig {
+    /// Share of the pool, in (0, 1].
+    pub fraction: f64,
+}
+
+/// The scan of the pool.
+#[derive(Clone, Debug, PartialEq, serde::Serialize)]
+pub struct MineConfig {
+    /// The scan ends when it has found this share of the pool, in (0, 1].
+    pub quota: f64,
+    /// Most that a scan may cost, as a share of the training visits that it feeds; at least 0.
+    pub budget: f64,
+    /// Right with at least this probability counts as known, in (0, 1].
+    pub confident: f64,
+    /// Augmentation in the scan.
+    pub augment: ScanAugment,
+}
+
+/// What is done with the mined images.
+#[derive(Clone, Debug, PartialEq, serde::Serialize)]
+pub struct ClusterConfig {
+    /// Thin clusters, expand them, or both.
+    pub mode: ClusterMode,
+    /// How many clusters; at least 1.
+    pub groups: u32,
+    /// Share of a cluster that is kept or added, in (0, 1].
+    pub fraction: f64,
+}
+
+/// Confidently right images that come back, so that nothing is forgotten.
+#[derive(Clone, Debug, PartialEq, serde::Serialize)]
+pub struct ExtrasConfig {
+    /// Share of them, in [0, 1]; each one weighs 1 / share.
+    pub share: f64,
+}
+
+/// How a subset is published.
+#[derive(Clone, Debug, PartialEq, Eq, serde::Serialize)]
+pub struct ListsConfig {
+    /// The folder of the lists.
+    pub folder: PathBuf,
+    /// In the order of [`ListFormat`], each once; [`ListFormat::Csv`] is always among them.
+    pub formats: Vec<ListFormat>,
+    /// Absolute paths, or as the pool's list has them.
+    pub paths: ListPaths,
+}
+
+/// Who does the training step, and with how much patience.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Trainer {
+    /// Who does the training step.
+    pub program: TrainerProgram,
+    /// How often a step is tried before the run gives up; at least 1.
+    pub attempts: u32,
+    /// The pause before the second attempt.
+    pub backoff: Duration,
+    /// A step that takes longer is ended.
+    pub timeout: Option<Duration>,
+}
+
+/// Who does the training step.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub enum TrainerProgram {
+    /// `gleaner-trainer step`.
+    BuiltIn,
+    /// A program and its arguments, with placeholders; never empty.
+    Command(Vec<String>),
+    /// Nobody that gleaner starts: a script runs by itself and follows the lists.
+    None,
+}
+
+impl Serialize for Trainer {
+    fn serialize<S: Serializer>(&self, serializer: S) -> Result<S::Ok, S::Error> {
+        let command = match &self.program {
+            TrainerProgram::None => return serializer.serialize_str("none"),
+            TrainerProgram::BuiltIn => None,
+            TrainerProgram::Command(command) => Some(command),
+        };
+        let mut fields = serializer.serialize_struct("Trainer", 4)?;
+        fields.serialize_field("command", &command)?;
+        fields.serialize_field("attempts", &self.attempts)?;
+        fields.serialize_field("backoff", &words(self.backoff))?;
+        fields.serialize_field("timeout", &self.timeout.map(words))?;
+        fields.end()
+    }
+}
+
+/// The built-in trainer's settings: stochastic gradient descent with momentum.
+#[derive(Clone, Debug, PartialEq, serde::Serialize)]
+pub struct TrainConfig {
+    /// Images a step; at least 1.
+    pub batch: u32,
+    /// The highest learning rate; above 0.
+    pub learning_rate: f64,
+    /// In [0, 1).
+    pub momentum: f64,
+    /// In [0, 1].
+    pub weight_decay: f64,
+    /// Share of the planned work in which the learning rate rises, in [0, 1).
+    pub warmup: f64,
+    /// 0 = all cores.
+    pub threads: u32,
+}
+
+/// The scoring session's settings.
+#[derive(Clone, Debug, PartialEq, Eq, serde::Serialize)]
+pub struct ScoreConfig {
+    /// Images a forward; at least 1.
+    pub batch: u32,
+    /// 0 = all cores.
+    pub threads: u32,
+}
+
+/// How much work there is to spend, and what a scan is charged.
+#[derive(Clone, Debug, PartialEq, serde::Serialize)]
+pub struct PlanConfig {
+    /// In full-data epochs; above 0.
+    pub cost: Option<f64>,
+    /// Price of one scoring forward, in training visits; above 0.
+    pub forward: f64,
+}
+
+/// When the loop ends: at whichever comes first.
+#[derive(Clone, Debug, PartialEq, serde::Serialize)]
+pub struct StopConfig {
+    /// Validation accuracy that is enough, in (0, 1].
+    pub accuracy: Option<f64>,
+    /// Epochs without a better validation accuracy; at least 1.
+    pub patience: Option<u32>,
+    /// Epochs in all; at least 1.
+    pub epochs: Option<u32>,
+}
+
+/// Where the run's memory lies.
+#[derive(Clone, Debug, PartialEq, Eq, serde::Serialize)]
+pub struct StateConfig {
+    /// The folder of the ledger and of what is known of each sample.
+    pub folder: PathBuf,
+}
+
+fn words(duration: Duration) -> String {
+    humantime::format_duration(duration).to_string()
+}
+
+fn duration<S: Serializer>(value: &Duration, serializer: S) -> Result<S::Ok, S::Error> {
+    serializer.serialize_str(&words(*value))
+}
