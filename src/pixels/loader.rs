@@ -1,0 +1,104 @@
+//! Loading with buffers that are kept, so that a small image costs no needless allocation.
+
+use std::fs::File;
+use std::io::{ErrorKind, Read};
+use std::path::Path;
+
+use super::colour::to_channels;
+use super::decode::decode;
+use super::geometry::plan;
+use super::resize::Scaler;
+use super::{PixelError, Preprocess};
+
+/// A [`Preprocess`] with buffers of its own: one for each worker thread.
+#[derive(Debug)]
+pub struct Loader {
+    preprocess: Preprocess,
+    scratch: Scratch,
+}
+
+impl Loader {
+    /// A loader of images as `preprocess` says; buffers grow with the images it meets.
+    pub fn new(preprocess: &Preprocess) -> Self {
+        Loader { preprocess: preprocess.clone(), scratch: Scratch::default() }
+    }
+
+    /// The settings.
+    pub fn preprocess(&self) -> &Preprocess {
+        &self.preprocess
+    }
+
+    /// The same as [`Preprocess::load`].
+    ///
+    /// # Errors
+    /// Each variant of [`PixelError`]; `out` then holds anything.
+    pub fn load(&mut self, path: &Path, out: &mut [u8]) -> Result<(), PixelError> {
+        self.scratch.load(&self.preprocess, path, out)
+    }
+
+    /// Like [`load`](Self::load), for an encoded image that is in memory already; `path` is named in errors only.
+    ///
+    /// # Errors
+    /// Each variant of [`PixelError`] but those of reading; `out` then holds anything.
+    pub fn decode(&mut self, encoded: &[u8], path: &Path, out: &mut [u8]) -> Result<(), PixelError> {
+        self.scratch.decode(&self.preprocess, encoded, path, out)
+    }
+}
+
+/// A file of a pool is seldom larger; a buffer that one odd image made larger is given back after it.
+const KEPT_BYTES: usize = 64 << 20;
+
+/// The buffers of one thread.
+#[derive(Debug, Default)]
+pub(super) struct Scratch {
+    file: Vec<u8>,
+    raw: Vec<u8>,
+    pixels: Vec<u8>,
+    scaler: Scaler,
+}
+
+impl Scratch {
+    pub(super) fn load(&mut self, settings: &Preprocess, path: &Path, out: &mut [u8]) -> Result<(), PixelError> {
+        let mut file = std::mem::take(&mut self.file);
+        let result = read(path, &mut file).and_then(|()| self.decode(settings, &file, path, out));
+        self.file = file;
+        trim(&mut self.file);
+        result
+    }
+
+    fn decode(&mut self, settings: &Preprocess, encoded: &[u8], path: &Path, out: &mut [u8]) -> Result<(), PixelError> {
+        if out.len() != settings.bytes() {
+            return Err(PixelError::OutputSize { path: path.into(), given: out.len(), needed: settings.bytes() });
+        }
+        let picture = decode(encoded, path, &mut self.raw)?;
+        let plan = plan(settings, picture.width, picture.height)?;
+        let result = if plan.is_identity() {
+            to_channels(&picture, &self.raw, settings.channels, out);
+            Ok(())
+        } else {
+            let count = picture.width as usize * picture.height as usize * settings.channels.count();
+            self.pixels.resize(count, 0);
+            to_channels(&picture, &self.raw, settings.channels, &mut self.pixels);
+            self.scaler.scale(&self.pixels, settings.channels, settings.resize, &plan, out)
+        };
+        trim(&mut self.raw);
+        trim(&mut self.pixels);
+        result
+    }
+}
+
+fn read(path: &Path, into: &mut Vec<u8>) -> Result<(), PixelError> {
+    into.clear();
+    let done = File::open(path).and_then(|mut file| file.read_to_end(into));
+    match done {
+        Ok(_) => Ok(()),
+        Err(error) if error.kind() == ErrorKind::NotFound => Err(PixelError::Missing { path: path.into() }),
+        Err(reason) => Err(PixelError::Unreadable { path: path.into(), reason }),
+    }
+}
+
+fn trim(buffer: &mut Vec<u8>) {
+    if buffer.capacity() > KEPT_BYTES {
+        *buffer = Vec::new();
+    }
+}
