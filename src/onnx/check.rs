@@ -1,0 +1,97 @@
+//! Whether a model is whole: its parts are there, its tensors have their bytes, its names are single, and every value is
+//! made before it is used.
+
+use std::collections::HashSet;
+
+use super::error::Problem;
+use super::proto::{GraphProto, ModelProto, NodeProto};
+use super::{tensor, walk};
+
+/// Checks everything that does not need the meaning of the operators.
+pub(super) fn model(model: &mut ModelProto) -> Result<(), Problem> {
+    let missing = |what: &str| Err(Problem::NotOnnx(format!("no {what}")));
+    if model.ir_version.is_none() {
+        return missing("IR version");
+    }
+    if model.graph.is_none() {
+        return missing("graph");
+    }
+    if model.opset_import.is_empty() {
+        return missing("operator set");
+    }
+    walk::tensors(model, &mut |tensor| tensor::check(tensor))?;
+    let Some(graph) = &model.graph else { return missing("graph") };
+    if graph.node.is_empty() {
+        return Err(Problem::Empty("nodes"));
+    }
+    if graph.output.is_empty() {
+        return Err(Problem::Empty("outputs"));
+    }
+    order(graph, &mut Vec::new())
+}
+
+/// Checks one graph, in which the values of `outer` can be seen.
+fn order<'a>(graph: &'a GraphProto, outer: &mut Vec<HashSet<&'a str>>) -> Result<(), Problem> {
+    outer.push(given(graph)?);
+    for node in &graph.node {
+        for value in node.input.iter().filter(|value| !value.is_empty()) {
+            if !outer.iter().any(|scope| scope.contains(value.as_str())) {
+                return Err(unknown(graph, describe(node), value));
+            }
+        }
+        for attribute in &node.attribute {
+            for subgraph in attribute.g.iter().chain(&attribute.graphs) {
+                order(subgraph, outer)?;
+            }
+        }
+        for value in node.output.iter().filter(|value| !value.is_empty()) {
+            let single = outer.last_mut().is_some_and(|scope| scope.insert(value.as_str()));
+            if !single {
+                return Err(Problem::Duplicate { name: value.clone(), kind: "output of a node" });
+            }
+        }
+    }
+    for output in &graph.output {
+        if !outer.iter().any(|scope| scope.contains(output.name())) {
+            return Err(unknown(graph, "the graph's output".to_owned(), output.name()));
+        }
+    }
+    outer.pop();
+    Ok(())
+}
+
+/// The values that a graph starts with: its inputs and its weights. Up to IR version 3 a weight is an input too.
+fn given(graph: &GraphProto) -> Result<HashSet<&str>, Problem> {
+    let inputs = graph.input.iter().map(|input| input.name());
+    let mut names = unique(inputs, "input")?;
+    let sparse = graph.sparse_initializer.iter().filter_map(|sparse| Some(sparse.values.as_ref()?.name()));
+    let weights = graph.initializer.iter().map(|tensor| tensor.name()).chain(sparse);
+    names.extend(unique(weights, "initializer")?);
+    Ok(names)
+}
+
+fn unique<'a>(names: impl Iterator<Item = &'a str>, kind: &'static str) -> Result<HashSet<&'a str>, Problem> {
+    let mut seen = HashSet::new();
+    for name in names {
+        if !seen.insert(name) {
+            return Err(Problem::Duplicate { name: name.to_owned(), kind });
+        }
+    }
+    Ok(seen)
+}
+
+fn unknown(graph: &GraphProto, user: String, value: &str) -> Problem {
+    let value = value.to_owned();
+    if graph.node.iter().any(|node| node.output.contains(&value)) {
+        Problem::Cyclic { user, value }
+    } else {
+        Problem::Undefined { user, value }
+    }
+}
+
+fn describe(node: &NodeProto) -> String {
+    match node.name() {
+        "" => format!("a node {}", node.op_type()),
+        name => format!("node {name:?} ({})", node.op_type()),
+    }
+}

@@ -1,0 +1,158 @@
+//! What can be wrong with a model, in words that name the file, the value and the remedy.
+
+use std::io;
+
+use crate::files::PublishError;
+
+/// The result of everything in this room.
+pub type Result<T, E = Error> = std::result::Result<T, E>;
+
+/// A problem, and the file it was found in.
+#[derive(Debug, thiserror::Error)]
+#[error("{file}: {problem}")]
+pub struct Error {
+    /// The model's file, or "model in memory".
+    pub file: String,
+    /// What is wrong.
+    pub problem: Box<Problem>,
+}
+
+impl Error {
+    pub(super) fn new(file: impl Into<String>, problem: Problem) -> Self {
+        Self { file: file.into(), problem: Box::new(problem) }
+    }
+}
+
+/// What is wrong with a model.
+#[derive(Debug, thiserror::Error)]
+#[non_exhaustive]
+pub enum Problem {
+    /// The file cannot be opened or read.
+    #[error("cannot be read: {0}")]
+    Io(io::Error),
+    /// The bytes are no protobuf message of ONNX's kind, or they end too early.
+    #[error("not an ONNX file or truncated ({0}); export or copy the model again")]
+    NotOnnx(String),
+    /// Protobuf messages end at 2 GiB.
+    #[error("{bytes} bytes do not fit the 2 GiB that one ONNX file can hold; use a smaller model")]
+    TooLarge {
+        /// The size in bytes.
+        bytes: u64,
+    },
+    /// The graph has nothing to run or nothing to give.
+    #[error("the graph has no {0}; export the model again")]
+    Empty(&'static str),
+    /// Two values carry one name.
+    #[error("the name {name:?} is given to two values ({kind}); every value needs a name of its own")]
+    Duplicate {
+        /// The name.
+        name: String,
+        /// Where the second one was found.
+        kind: &'static str,
+    },
+    /// A value is used that nothing makes.
+    #[error("{user} uses {value:?}, which no input, weight or node provides; export the model again")]
+    Undefined {
+        /// The node or the output that uses it.
+        user: String,
+        /// The value's name.
+        value: String,
+    },
+    /// A node stands before a node that it needs.
+    #[error("{user} uses {value:?} before it is made: the graph is cyclic or its nodes are not in order")]
+    Cyclic {
+        /// The node that uses the value.
+        user: String,
+        /// The value's name.
+        value: String,
+    },
+    /// A tensor's claimed shape and its bytes disagree.
+    #[error("tensor {name:?} of shape {dims:?} needs {expected} {unit} but holds {found}; the file is damaged")]
+    WrongSize {
+        /// The tensor's name.
+        name: String,
+        /// Its claimed shape.
+        dims: Vec<i64>,
+        /// What the shape asks for.
+        expected: u64,
+        /// What is there.
+        found: u64,
+        /// "bytes" or "values".
+        unit: &'static str,
+    },
+    /// A tensor's shape is negative or too big to count.
+    #[error("tensor {name:?} has the impossible shape {dims:?}; the file is damaged")]
+    BadShape {
+        /// The tensor's name.
+        name: String,
+        /// Its claimed shape.
+        dims: Vec<i64>,
+    },
+    /// A tensor is of a type that is unknown, or not usable for this purpose.
+    #[error("tensor {name:?} is of type {element}; {wanted}")]
+    ElementType {
+        /// The tensor's name.
+        name: String,
+        /// Its type.
+        element: String,
+        /// What would be right.
+        wanted: &'static str,
+    },
+    /// Weights in a file beside the model cannot be used.
+    #[error("tensor {name:?}: external data {location:?} {reason}")]
+    External {
+        /// The tensor's name.
+        name: String,
+        /// The file that holds its data, as the model names it.
+        location: String,
+        /// What is wrong, and the remedy.
+        reason: String,
+    },
+    /// There is no such tensor.
+    #[error("there is no {what} named {name:?}{}", nearest(near))]
+    Missing {
+        /// "initializer", "value", ...
+        what: &'static str,
+        /// The name that was asked for.
+        name: String,
+        /// The most similar names there are.
+        near: Vec<String>,
+    },
+    /// New values do not have the shape of the old ones.
+    #[error("initializer {name:?} has the shape {expected:?}, not {found:?} with {values} values")]
+    Replace {
+        /// The initializer's name.
+        name: String,
+        /// Its shape.
+        expected: Vec<i64>,
+        /// The shape of the new values.
+        found: Vec<usize>,
+        /// How many new values there are.
+        values: usize,
+    },
+    /// The model is sound, but no image classifier.
+    #[error("not an image classifier: {0}")]
+    NotClassifier(String),
+    /// The embedding cannot be found by itself.
+    #[error(
+        "no embedding found: {output:?} does not come from a Gemm or MatMul with fixed weights; \
+         name a value under `model.embedding`, or say `none`"
+    )]
+    NoEmbedding {
+        /// The classifier's output.
+        output: String,
+    },
+    /// A starting graph cannot have this form.
+    #[error("a starting graph cannot have {0}")]
+    Start(String),
+    /// The file could not be written.
+    #[error(transparent)]
+    Publish(#[from] PublishError),
+}
+
+fn nearest(near: &[String]) -> String {
+    match near {
+        [] => String::new(),
+        names => format!("; the nearest are {}", names.join(", ")),
+    }
+}
