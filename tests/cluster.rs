@@ -1,0 +1,270 @@
+//! Groups of similar embeddings, against scikit-learn and against arithmetic.
+
+use gleaner::cluster::{ClusterError, Clusters, Options, kmeans, nearest_others};
+use gleaner::draw::{Draws, Stream};
+
+/// The fixture of `tests/fixtures/cluster/make.py`: 1,500 rows of 32 values.
+fn blobs() -> std::io::Result<Vec<f32>> {
+    let path = concat!(env!("CARGO_MANIFEST_DIR"), "/tests/fixtures/cluster/blobs.f32");
+    let bytes = std::fs::read(path)?;
+    Ok(bytes.as_chunks::<4>().0.iter().map(|bytes| f32::from_le_bytes(*bytes)).collect())
+}
+
+/// `count` uniform values in `[0, 1)`.
+fn noise(count: u64, seed: u64) -> Vec<f32> {
+    let draws = Draws::new(seed, 0, Stream::Weights);
+    (0..count).map(|id| draws.unit(id) as f32).collect()
+}
+
+fn squared_distance(a: &[f32], b: &[f32]) -> f64 {
+    a.iter().zip(b).map(|(a, b)| (f64::from(*a) - f64::from(*b)).powi(2)).sum()
+}
+
+/// Every group is in use, every row is with its nearest centroid (to f32 rounding), and the inertia is theirs.
+fn assert_consistent(points: &[f32], clusters: &Clusters) {
+    let centroids: Vec<&[f32]> = clusters.centroids.chunks(clusters.dims).collect();
+    assert_eq!(centroids.len(), clusters.groups);
+    assert_eq!(clusters.assignment.len() * clusters.dims, points.len());
+    let mut used = vec![false; clusters.groups];
+    let mut inertia = 0.0;
+    for (point, &group) in points.chunks(clusters.dims).zip(&clusters.assignment) {
+        used[group as usize] = true;
+        let distance = squared_distance(point, centroids[group as usize]);
+        let nearest = centroids.iter().map(|centroid| squared_distance(point, centroid)).fold(f64::INFINITY, f64::min);
+        assert!(distance <= nearest * (1.0 + 1e-5) + 1e-9, "{distance} is not the nearest, which is {nearest}");
+        inertia += distance;
+    }
+    assert!(used.iter().all(|&used| used), "an empty group");
+    assert!((clusters.inertia - inertia).abs() <= 1e-4 * inertia + 1e-9, "{} is not {inertia}", clusters.inertia);
+}
+
+#[test]
+fn inertia_is_that_of_scikit_learn() {
+    let points = blobs().unwrap();
+    // From blobs.json: the best of scikit-learn's KMeans with n_init=10.
+    for (groups, theirs) in
+        [(1, 158_216.913_975_184), (5, 109_488.794_238_134), (20, 57_225.220_978_826), (64, 49_205.656_821_047)]
+    {
+        let mut ours: Vec<f64> = (0..9)
+            .map(|seed| {
+                let clusters = kmeans(&points, 32, &Options::new(groups, seed, 0)).unwrap();
+                assert_eq!(clusters.groups, groups);
+                assert_consistent(&points, &clusters);
+                clusters.inertia
+            })
+            .collect();
+        ours.sort_by(f64::total_cmp);
+        // These blobs overlap so much that scikit-learn's own best of ten differs by 3% from seed to seed.
+        assert!(ours[4] <= 1.02 * theirs, "{groups} groups: the median of {ours:?} is more than 1.02 of {theirs}");
+        assert!(ours[8] <= 1.05 * theirs, "{groups} groups: the worst of {ours:?} is more than 1.05 of {theirs}");
+        if groups == 1 {
+            assert!((ours[0] / theirs - 1.0).abs() < 1e-6, "one group has one solution: {ours:?}, {theirs}");
+        }
+    }
+}
+
+/// 7 blobs of `size` rows around 100 in dimension b, blob by blob in turn.
+fn separated(size: usize) -> Vec<f32> {
+    let mut points = noise(7 * 8 * size as u64, 1);
+    for (row, point) in points.chunks_mut(8).enumerate() {
+        point[row % 7] += 100.0;
+    }
+    points
+}
+
+fn assert_one_group_a_blob(assignment: &[u32]) {
+    let mut names: Vec<u32> = assignment[..7].to_vec();
+    assert!(assignment.iter().enumerate().all(|(row, &group)| group == names[row % 7]));
+    names.sort_unstable();
+    assert_eq!(names, [0, 1, 2, 3, 4, 5, 6]);
+}
+
+#[test]
+fn separated_blobs_are_recovered() {
+    let points = separated(300);
+    for seed in 0..10 {
+        // Centroids fitted on 200 of the 2,100 rows recover all of them too.
+        for sample in [20_000, 200] {
+            let clusters = kmeans(&points, 8, &Options { sample, ..Options::new(7, seed, 0) }).unwrap();
+            assert_eq!(clusters.groups, 7);
+            assert_one_group_a_blob(&clusters.assignment);
+        }
+    }
+}
+
+#[test]
+fn large_offsets_and_extreme_scales_change_nothing() {
+    let points = separated(40);
+    let plain = kmeans(&points, 8, &Options::new(7, 3, 0)).unwrap();
+    for scale in [2f32.powi(-120), 2f32.powi(110)] {
+        let scaled: Vec<f32> = points.iter().map(|value| value * scale).collect();
+        let clusters = kmeans(&scaled, 8, &Options::new(7, 3, 0)).unwrap();
+        assert_eq!(clusters.assignment, plain.assignment);
+        let expected = plain.inertia * f64::from(scale).powi(2);
+        assert!((clusters.inertia / expected - 1.0).abs() < 1e-3, "{} is not {expected}", clusters.inertia);
+    }
+    // Without a shift to the mean |x|² would be 1e12 here, and the blobs' distance of 100 below its rounding in f32.
+    let shifted: Vec<f32> = points.iter().map(|value| value + 1e6).collect();
+    assert_one_group_a_blob(&kmeans(&shifted, 8, &Options::new(7, 3, 0)).unwrap().assignment);
+}
+
+#[test]
+fn two_by_two_by_hand() {
+    // On a line: {0, 2} and {10, 14} have the means 1 and 12 and the inertia 1 + 1 + 4 + 4.
+    let clusters = kmeans(&[0.0, 10.0, 2.0, 14.0], 1, &Options::new(2, 1, 0)).unwrap();
+    let [a, b, c, d] = clusters.assignment[..] else { panic!("four points") };
+    assert!(a == c && b == d && a != b, "{:?}", clusters.assignment);
+    assert_eq!(clusters.centroids[a as usize], 1.0);
+    assert_eq!(clusters.centroids[b as usize], 12.0);
+    assert_eq!(clusters.inertia, 10.0);
+}
+
+#[test]
+fn small_and_degenerate_tables() {
+    let options = Options::new(5, 1, 0);
+    let none = kmeans(&[], 3, &options).unwrap();
+    assert_eq!((none.groups, none.assignment.len(), none.centroids.len()), (0, 0, 0));
+
+    // As many groups as points, and no more.
+    let three = kmeans(&[0.0, 0.0, 1.0, 1.0, 5.0, 5.0], 2, &options).unwrap();
+    assert_eq!(three.groups, 3);
+    assert_eq!(three.inertia, 0.0);
+    assert_consistent(&[0.0, 0.0, 1.0, 1.0, 5.0, 5.0], &three);
+
+    // Duplicates only, also when their value is not exact in binary.
+    for value in [0.0, 0.1, -1e30] {
+        let same = kmeans(&vec![value; 7 * 1000], 7, &Options { iterations: usize::MAX, ..options }).unwrap();
+        assert_eq!(same.groups, 1);
+        assert!(same.assignment.iter().all(|&group| group == 0));
+        assert_eq!(same.centroids, vec![value; 7]);
+    }
+
+    // Two different values, five groups wanted.
+    let two: Vec<f32> = (0..600).map(|row| if row % 3 == 0 { 0.1 } else { 0.7 }).collect();
+    let clusters = kmeans(&two, 1, &options).unwrap();
+    assert_eq!(clusters.groups, 2);
+    assert_consistent(&two, &clusters);
+
+    // Values that differ by less than the distances' rounding start as groups of their own and end without points.
+    let close: Vec<f32> =
+        (0..90).map(|row| if row % 9 == 0 { -1.0 } else { 1.0 + (row % 9) as f32 * f32::EPSILON }).collect();
+    for seed in 0..20 {
+        let clusters = kmeans(&close, 1, &Options::new(9, seed, 0)).unwrap();
+        assert!((2..=9).contains(&clusters.groups));
+        assert_consistent(&close, &clusters);
+    }
+
+    // One point far away, most groups empty on the way.
+    let mut far = noise(64, 4);
+    far.push(f32::MAX);
+    let clusters = kmeans(&far, 1, &options).unwrap();
+    assert!((2..=5).contains(&clusters.groups));
+    assert_eq!(clusters.assignment.iter().filter(|&&group| group == clusters.assignment[64]).count(), 1);
+
+    // No iterations and a sample of nothing still make groups.
+    let points = noise(200, 5);
+    let start = kmeans(&points, 2, &Options { iterations: 0, starts: 0, sample: 0, ..options }).unwrap();
+    assert_eq!(start.groups, 1);
+    assert_consistent(&points, &start);
+}
+
+#[test]
+fn refusals_name_the_row_and_the_remedy() {
+    let options = Options::new(2, 1, 0);
+    let mut points = noise(300_000, 6);
+    points[250_001] = f32::INFINITY;
+    points[100_004] = f32::NAN;
+    let error = kmeans(&points, 3, &options).unwrap_err();
+    // 100,004 = 33,334 × 3 + 2.
+    assert!(
+        matches!(&error, ClusterError::NotFinite { row: 33_334, dimension: 2, value, .. } if value == "NaN"),
+        "{error:?}"
+    );
+    assert!(error.to_string().contains("row 33334 of the embeddings has the value NaN in dimension 2"), "{error}");
+
+    assert_eq!(kmeans(&[1.0; 4], 0, &options), Err(ClusterError::NoDimensions));
+    let ragged = ClusterError::Ragged { what: "embeddings", values: 5, dims: 2 };
+    assert_eq!(kmeans(&[1.0; 5], 2, &options), Err(ragged));
+    let nothing = kmeans(&[1.0; 4], 2, &Options::new(0, 1, 0)).unwrap_err();
+    assert!(nothing.to_string().contains("set cluster.groups to 1 or more"), "{nothing}");
+
+    assert_eq!(nearest_others(&[1.0; 4], &[1.0; 4], 2, &[1]), Err(ClusterError::Counts { counts: 1, centroids: 2 }));
+    let error = nearest_others(&[1.0; 4], &[1.0, f32::NEG_INFINITY], 2, &[1, 1]).unwrap_err();
+    assert!(error.to_string().contains("row 0 of the candidates has the value -inf in dimension 1"), "{error}");
+}
+
+#[test]
+fn threads_and_repetition_change_no_bit() {
+    let points = noise(5000 * 12, 7);
+    let bits = |threads| {
+        let pool = rayon::ThreadPoolBuilder::new().num_threads(threads).build().unwrap();
+        pool.install(|| {
+            let clusters = kmeans(&points, 12, &Options { sample: 3000, ..Options::new(16, 9, 2) }).unwrap();
+            let others = nearest_others(&clusters.centroids, &points, 12, &[200; 16]).unwrap();
+            let centroids: Vec<u32> = clusters.centroids.iter().map(|value| value.to_bits()).collect();
+            (clusters.assignment, centroids, clusters.inertia.to_bits(), others)
+        })
+    };
+    let one = bits(1);
+    for threads in [1, 2, 3, 8] {
+        assert_eq!(bits(threads), one, "{threads} threads");
+    }
+}
+
+#[test]
+fn epochs_and_seeds_group_anew() {
+    let points = noise(5000 * 4, 8);
+    let centroids = |seed, epoch| kmeans(&points, 4, &Options::new(16, seed, epoch)).unwrap().centroids;
+    assert_ne!(centroids(1, 0), centroids(1, 1));
+    assert_ne!(centroids(1, 0), centroids(2, 0));
+}
+
+#[test]
+fn more_centroids_than_one_product_holds() {
+    let points = noise(3000 * 3, 10);
+    let clusters = kmeans(&points, 3, &Options { starts: 1, iterations: 2, ..Options::new(1500, 1, 0) }).unwrap();
+    assert!(clusters.groups > 1400, "{}", clusters.groups);
+    assert_consistent(&points, &clusters);
+}
+
+#[test]
+fn others_by_hand() {
+    // Centroids at 0, 10 and 100; candidates by number: 1, 2, 3, 4, 9, 12, 3.
+    let candidates = [1.0, 2.0, 3.0, 4.0, 9.0, 12.0, 3.0];
+    let others = |counts: &[usize]| nearest_others(&[0.0, 10.0, 100.0], &candidates, 1, counts).unwrap();
+    // Own candidates only, nearest first, and of the two at 3 the lower-numbered.
+    assert_eq!(others(&[3, 1, 0]), [vec![0, 1, 2], vec![4], vec![]]);
+    assert_eq!(others(&[5, 2, 0]), [vec![0, 1, 2, 6, 3], vec![4, 5], vec![]]);
+    // 10 has room for two more than its own and gets the nearest of what 0 had no room for: 4, then 3 (number 2).
+    assert_eq!(others(&[2, 4, 0]), [vec![0, 1], vec![4, 5, 3, 2], vec![]]);
+    // 100 has none of its own; all seven are given out once.
+    assert_eq!(others(&[2, 2, 9]), [vec![0, 1], vec![4, 5], vec![3, 2, 6]]);
+    assert_eq!(others(&[0, 0, 0]), [vec![], vec![], Vec::<u32>::new()]);
+    // A candidate midway goes to the lower-numbered centroid.
+    assert_eq!(nearest_others(&[0.0, 10.0], &[5.0], 1, &[1, 1]).unwrap(), [vec![0], vec![]]);
+    assert_eq!(nearest_others(&[0.0, 10.0], &[], 1, &[1, 1]).unwrap(), [vec![], Vec::<u32>::new()]);
+    assert_eq!(nearest_others(&[], &[5.0], 1, &[]).unwrap(), Vec::<Vec<u32>>::new());
+}
+
+#[test]
+fn others_are_the_nearest_and_each_is_given_once() {
+    let (centroids, candidates) = (noise(6 * 5, 11), noise(4000 * 5, 12));
+    let counts = [10, 0, 300, 5000, 1, 40];
+    let others = nearest_others(&centroids, &candidates, 5, &counts).unwrap();
+    let mut given: Vec<u32> = others.iter().flatten().copied().collect();
+    given.sort_unstable();
+    assert_eq!(given, (0..4000).collect::<Vec<_>>(), "all are wanted, so all are given, each once");
+    let distance = |centroid: usize, candidate: u32| {
+        let row = candidate as usize * 5;
+        squared_distance(&centroids[centroid * 5..][..5], &candidates[row..row + 5])
+    };
+    // Group 4 wants one: the nearest of those to which it is the nearest with room (all but group 1).
+    let own = |candidate: &u32| {
+        let nearest =
+            [0, 2, 3, 4, 5].into_iter().min_by(|&a, &b| distance(a, *candidate).total_cmp(&distance(b, *candidate)));
+        nearest == Some(4)
+    };
+    let expected = (0..4000).filter(own).min_by(|&a, &b| distance(4, a).total_cmp(&distance(4, b)));
+    assert_eq!(others[4].first().copied(), expected);
+    assert_eq!(others.iter().map(Vec::len).collect::<Vec<_>>(), [10, 0, 300, 3649, 1, 40]);
+}
