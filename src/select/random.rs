@@ -1,0 +1,38 @@
+//! Subsets drawn at random from the whole pool, and the whole pool itself.
+
+use super::pick::{keep, rounded_at_least_one};
+use super::{Choice, Member, Stratum, settle};
+use crate::draw::{Draws, Stream};
+
+/// How many images `fraction` of a pool of `len` is: halves rounded up, and at least one of a pool that is not empty.
+pub fn share_count(len: u32, fraction: f64) -> u32 {
+    // A share is never more than the whole, so it fits.
+    rounded_at_least_one(len as usize, fraction) as u32
+}
+
+/// Epoch 0: [`share_count`] images of a pool of `len`, at random without replacement, at weight 1 (S1).
+pub fn initial(len: u32, fraction: f64, seed: u64) -> Vec<Choice> {
+    draw(len, share_count(len, fraction), &Draws::new(seed, 0, Stream::Initial), Stratum::Initial)
+}
+
+/// `count` images of a pool of `len` (all if there are no more), at random without replacement and anew in each epoch, at
+/// weight 1: the control that a policy has to beat.
+pub fn uniform(len: u32, count: u32, seed: u64, epoch: u32) -> Vec<Choice> {
+    draw(len, count, &Draws::new(seed, epoch, Stream::Uniform), Stratum::Uniform)
+}
+
+/// All images of a pool of `len`, at weight 1.
+pub fn full(len: u32) -> Vec<Choice> {
+    choices((0..len).collect(), Stratum::Full)
+}
+
+fn draw(len: u32, count: u32, draws: &Draws, stratum: Stratum) -> Vec<Choice> {
+    let mut samples: Vec<u32> = (0..len).collect();
+    keep(&mut samples, count as usize, draws, |&sample| sample);
+    choices(samples, stratum)
+}
+
+fn choices(samples: Vec<u32>, stratum: Stratum) -> Vec<Choice> {
+    let choice = |sample| Member { sample, cluster: None }.choice(stratum, 1.0);
+    settle(samples.into_iter().map(choice).collect())
+}
