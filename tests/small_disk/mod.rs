@@ -1,0 +1,31 @@
+//! A disk that fills up soon.
+
+use std::path::Path;
+use std::process::Command;
+
+/// A small file system, unmounted when dropped.
+pub(crate) struct SmallDisk(tempfile::TempDir);
+
+impl SmallDisk {
+    /// Mounts a tmpfs with these options; says so, and gives none, where this user has no right to.
+    pub(crate) fn mount(options: &str) -> Option<Self> {
+        let folder = tempfile::tempdir().expect("a temporary folder");
+        let mounted = Command::new("mount").args(["-t", "tmpfs", "-o", options, "tmpfs"]).arg(folder.path()).output();
+        if mounted.is_ok_and(|output| output.status.success()) {
+            return Some(Self(folder));
+        }
+        eprintln!("SKIPPED: a full disk can be tested only with the right to mount a tmpfs (as root)");
+        None
+    }
+
+    /// Where it is mounted.
+    pub(crate) fn path(&self) -> &Path {
+        self.0.path()
+    }
+}
+
+impl Drop for SmallDisk {
+    fn drop(&mut self) {
+        let _ = Command::new("umount").arg(self.path()).status();
+    }
+}
