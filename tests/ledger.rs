@@ -1,0 +1,188 @@
+//! The ledger, through real state folders.
+#![allow(clippy::unwrap_used, clippy::expect_used, clippy::panic)]
+
+mod sketch;
+
+use std::fs;
+use std::path::PathBuf;
+
+use gleaner::ledger::{
+    Access, Checkpoint, CheckpointStatus, EpochCommit, EpochStatus, Ledger, Outcome, Run, RunStart, Standing, Strata,
+    Training, Validation,
+};
+use sketch::{begun, commit, name, run, visited};
+
+fn checkpoint(epoch: u32, digest: &str, status: CheckpointStatus) -> Checkpoint {
+    Checkpoint {
+        epoch,
+        path: PathBuf::from(format!("watch/epoch-{epoch}.onnx")),
+        digest: (status != CheckpointStatus::Awaited).then(|| digest.to_owned()),
+        status,
+        reason: (status == CheckpointStatus::Rejected).then(|| "NaN in fc.weight".to_owned()),
+    }
+}
+
+#[test]
+fn an_epoch_is_recorded_from_its_list_to_its_validation() {
+    let folder = tempfile::tempdir().unwrap();
+    let mut ledger = begun(folder.path());
+    assert_eq!(ledger.standing().unwrap(), Standing::Fresh);
+    ledger.commit_epoch(&commit(0), None).unwrap();
+    let epoch = ledger.last_epoch().unwrap().unwrap();
+    assert_eq!(
+        (&epoch.commit, epoch.status, epoch.training),
+        (&commit(0), EpochStatus::Committed, Training::default())
+    );
+    assert_eq!(ledger.standing().unwrap(), Standing::Committed(Box::new(epoch)));
+
+    let training = Training { train_visits: 1000, train_s: Some(9.5), step_s: Some(8.0) };
+    ledger.record_checkpoint(&checkpoint(0, "", CheckpointStatus::Awaited)).unwrap();
+    assert!(matches!(ledger.standing().unwrap(), Standing::Committed(_)), "an awaited checkpoint is none yet");
+    ledger.record_training(0, &training).unwrap();
+    ledger.record_checkpoint(&checkpoint(0, "d0", CheckpointStatus::Accepted)).unwrap();
+    assert_eq!(ledger.checkpoints().unwrap().len(), 1, "the awaited one has come");
+    let Standing::Trained(newest) = ledger.standing().unwrap() else { panic!("a checkpoint was accepted") };
+    assert_eq!((newest.checkpoint.digest.as_deref(), newest.validation), (Some("d0"), None));
+    let validation = Validation { epoch: 0, accuracy: 0.875, loss: 0.5 };
+    ledger.record_validation(&validation).unwrap();
+    ledger.commit_epoch(&commit(1), None).unwrap();
+    assert!(matches!(ledger.standing().unwrap(), Standing::Committed(epoch) if epoch.commit.epoch == 1));
+    drop(ledger);
+
+    let ledger = Ledger::open(folder.path(), Access::Write).unwrap();
+    let epochs = ledger.epochs().unwrap();
+    assert_eq!(epochs.len(), 2);
+    assert_eq!((epochs[0].status, epochs[0].training), (EpochStatus::Trained, training));
+    assert_eq!(epochs[0].validation, Some(validation));
+    assert_eq!(ledger.epoch(0).unwrap().as_ref(), Some(&epochs[0]));
+    assert_eq!(ledger.epoch(7).unwrap(), None);
+    assert_eq!(ledger.validations().unwrap(), [validation]);
+    assert_eq!(ledger.checkpoint(0).unwrap().unwrap().validation, Some(validation));
+    // 1000 visits and 5000 forwards at 0.17.
+    assert!((epochs[0].cost - 1850.0).abs() < 1e-9, "{}", epochs[0].cost);
+    let totals = ledger.totals().unwrap();
+    assert_eq!((totals.epochs, totals.train_visits, totals.scan_forwards), (2, 1000, 10_000));
+    assert_eq!(
+        (totals.train_s, totals.step_s, totals.scan_s, totals.cluster_s, totals.select_s),
+        (9.5, 8.0, 3.0, 0.5, 0.25)
+    );
+    assert!((totals.cost - 2700.0).abs() < 1e-9, "{}", totals.cost);
+    let time = &epochs[0].committed;
+    assert!(time.len() == 24 && time.starts_with("20") && time.ends_with('Z') && &time[10..11] == "T", "{time}");
+}
+
+#[test]
+fn a_start_tells_whether_it_was_asked_for_something_else() {
+    let folder = tempfile::tempdir().unwrap();
+    let mut ledger = Ledger::open(folder.path(), Access::Write).unwrap();
+    assert_eq!(ledger.run().unwrap(), None);
+    assert!(ledger.commit_epoch(&commit(0), None).unwrap_err().to_string().contains("begin one first"));
+    assert_eq!(ledger.begin_run(&run()).unwrap(), RunStart::First);
+    assert_eq!(ledger.begin_run(&run()).unwrap(), RunStart::Continued);
+    let other = Run { pool_digest: "p1".to_owned(), ..run() };
+    let RunStart::Changed(before) = ledger.begin_run(&other).unwrap() else { panic!("the pool changed") };
+    assert_eq!((before.number, before.run), (1, run()));
+    assert_eq!(ledger.run().unwrap().map(|record| (record.number, record.run)), Some((2, other)));
+}
+
+#[test]
+fn an_epoch_is_committed_once_in_order_and_whole() {
+    let folder = tempfile::tempdir().unwrap();
+    let mut ledger = begun(folder.path());
+    ledger.commit_epoch(&commit(3), None).unwrap();
+    for again in [3, 2] {
+        let error = ledger.commit_epoch(&commit(again), None).unwrap_err().to_string();
+        assert!(error.contains(&format!("epoch {again} cannot be committed, epoch 3 is")), "{error}");
+    }
+    let mut twice = commit(4);
+    twice.lists.push(twice.lists[0].clone());
+    let prepared = ledger.prepare_samples(&visited(1), &mut name).unwrap();
+    let error = ledger.commit_epoch(&twice, Some(prepared)).unwrap_err().to_string();
+    assert!(error.contains("ledger.sqlite: epoch 4 cannot be committed"), "{error}");
+    assert_eq!(ledger.last_epoch().unwrap().unwrap().commit, commit(3), "nothing of the failed commit is kept");
+    assert_eq!(ledger.read_samples(3).unwrap(), None);
+    let huge = EpochCommit { strata: Strata { mined: u64::MAX, extra: 1, ..Strata::default() }, ..commit(4) };
+    assert!(ledger.commit_epoch(&huge, None).unwrap_err().to_string().contains("larger than can be counted"));
+    let huge = EpochCommit { scanned: u64::MAX, ..commit(4) };
+    assert!(ledger.commit_epoch(&huge, None).is_err());
+    ledger.commit_epoch(&commit(5), None).unwrap();
+}
+
+#[test]
+fn checkpoints_are_told_apart_by_content() {
+    let folder = tempfile::tempdir().unwrap();
+    let mut ledger = begun(folder.path());
+    ledger.commit_epoch(&commit(0), None).unwrap();
+    ledger.record_checkpoint(&checkpoint(0, "bad", CheckpointStatus::Rejected)).unwrap();
+    assert_eq!(ledger.rejected("bad").unwrap().as_deref(), Some("NaN in fc.weight"));
+    assert_eq!(ledger.rejected("good").unwrap(), None);
+    assert!(matches!(ledger.standing().unwrap(), Standing::Committed(_)), "a rejected checkpoint is none");
+    let error = ledger.record_validation(&Validation { epoch: 0, accuracy: 1.0, loss: 0.0 }).unwrap_err().to_string();
+    assert!(error.contains("epoch 0 was validated, but none of its checkpoints is accepted"), "{error}");
+
+    ledger.record_checkpoint(&checkpoint(0, "good", CheckpointStatus::Accepted)).unwrap();
+    let seen = ledger.checkpoint(0).unwrap().unwrap();
+    ledger.record_checkpoint(&checkpoint(0, "good", CheckpointStatus::Accepted)).unwrap();
+    assert_eq!(ledger.checkpoint(0).unwrap(), Some(seen), "noted twice is noted once");
+    let error = ledger.record_checkpoint(&checkpoint(0, "other", CheckpointStatus::Accepted)).unwrap_err().to_string();
+    assert!(error.contains("epoch 0 has an accepted checkpoint already"), "{error}");
+    assert_eq!(ledger.checkpoints().unwrap().len(), 2);
+
+    // A backlog of a script that runs by itself: the newest wins, also without a list of its own.
+    ledger.commit_epoch(&commit(1), None).unwrap();
+    ledger.record_checkpoint(&checkpoint(1, "d1", CheckpointStatus::Skipped)).unwrap();
+    ledger.record_checkpoint(&checkpoint(2, "d2", CheckpointStatus::Skipped)).unwrap();
+    ledger.record_checkpoint(&checkpoint(3, "d3", CheckpointStatus::Accepted)).unwrap();
+    assert_eq!(ledger.epoch(1).unwrap().unwrap().status, EpochStatus::Skipped);
+    assert!(matches!(ledger.standing().unwrap(), Standing::Trained(newest) if newest.checkpoint.epoch == 3));
+    assert_eq!(ledger.newest_checkpoint().unwrap().unwrap().checkpoint.epoch, 3);
+    ledger.commit_epoch(&commit(4), None).unwrap();
+    assert!(ledger.record_training(2, &Training::default()).unwrap_err().to_string().contains("never committed"));
+    let bare = Checkpoint { digest: None, ..checkpoint(5, "", CheckpointStatus::Accepted) };
+    assert!(ledger.record_checkpoint(&bare).unwrap_err().to_string().contains("must have a digest"));
+}
+
+#[test]
+fn a_run_ends_and_may_go_on_and_events_are_kept_in_order() {
+    let folder = tempfile::tempdir().unwrap();
+    let mut ledger = begun(folder.path());
+    for text in ["one", "two", "three"] {
+        ledger.record_event("trainer", text).unwrap();
+    }
+    let texts: Vec<String> = ledger.events(2).unwrap().into_iter().map(|event| event.text).collect();
+    assert_eq!(texts, ["two", "three"]);
+    assert_eq!(ledger.outcome().unwrap(), None);
+    let mut outcome = Outcome {
+        reason: "no better for 5 epochs".to_owned(),
+        best_epoch: Some(7),
+        best_accuracy: Some(0.91),
+        test_accuracy: None,
+    };
+    ledger.record_outcome(&outcome).unwrap();
+    outcome.test_accuracy = Some(0.9);
+    ledger.record_outcome(&outcome).unwrap();
+    assert_eq!(ledger.standing().unwrap(), Standing::Stopped(outcome));
+    ledger.clear_outcome().unwrap();
+    ledger.clear_outcome().unwrap();
+    assert_eq!(ledger.standing().unwrap(), Standing::Fresh);
+}
+
+#[test]
+fn a_second_writer_is_told_who_holds_the_folder_and_readers_come_and_go() {
+    let folder = tempfile::tempdir().unwrap();
+    let mut ledger = begun(folder.path());
+    let error = Ledger::open(folder.path(), Access::Write).unwrap_err().to_string();
+    assert!(error.contains(&format!("lock: another gleaner (process {})", std::process::id())), "{error}");
+    let reader = Ledger::open_read_only(folder.path()).unwrap();
+    assert_eq!(reader.epochs().unwrap(), []);
+    ledger.commit_epoch(&commit(0), None).unwrap();
+    assert_eq!(reader.last_epoch().unwrap().unwrap().commit, commit(0), "a reader sees what is committed meanwhile");
+    drop(ledger);
+    let mut reader = Ledger::open_read_only(folder.path()).unwrap();
+    assert_eq!(reader.last_epoch().unwrap().unwrap().commit, commit(0));
+    let error = reader.record_event("a", "b").unwrap_err().to_string();
+    assert!(error.contains("an event cannot be recorded: attempt to write a readonly database"), "{error}");
+    // The text of a lock whose holder is gone keeps nobody out.
+    fs::write(folder.path().join("lock"), "1\n").unwrap();
+    Ledger::open(folder.path(), Access::Write).unwrap();
+}
