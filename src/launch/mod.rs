@@ -1,0 +1,34 @@
+//! Starting a training step, ours or the user's, and watching over it.
+//!
+//! A step is a child process in a process group of its own. It is told what to do through its arguments ([`expand`])
+//! and the same values in its environment ([`Values::environment`]), its output is forwarded to the log, and when it
+//! ends, hangs or is stopped, its whole group goes with it:
+//!
+//! ```no_run
+//! # use gleaner::launch::{Job, Outcome, RunningJob};
+//! # async fn step(mut job: Job) -> Result<(), gleaner::launch::LaunchError> {
+//! job.timeout = Some(std::time::Duration::from_secs(3600));
+//! let mut running = RunningJob::start(job)?;
+//! match running.wait().await {
+//!     Outcome::Succeeded => println!("the checkpoint should be there"),
+//!     other => println!("{other}"),
+//! }
+//! # Ok(()) }
+//! ```
+//!
+//! What is not caught: a process that leaves the group (`setsid`, `setpgid`) outlives the step. Under systemd the
+//! service's control group ends it with the service.
+
+mod backoff;
+mod command;
+mod job;
+mod outcome;
+mod output;
+mod owner;
+mod report;
+
+pub use backoff::Backoff;
+pub use command::{CommandError, PLACEHOLDERS, Values, check, expand};
+pub use job::{Job, RunningJob};
+pub use outcome::{Ending, Failure, LaunchError, Outcome};
+pub use report::{Report, read_report};
