@@ -1,0 +1,161 @@
+//! `gleaner check`: every problem of a config, at once.
+
+use std::path::Path;
+use std::process::ExitCode;
+
+use super::Configured;
+use crate::config::{Config, TrainerProgram};
+use crate::launch;
+use crate::libraries::{self, LIBTORCH};
+use crate::onnx::{Classifier, Model};
+use crate::pixels::Normaliser;
+use crate::pool::Pool;
+use crate::score::{self, Scorer};
+use crate::service::trainer_program;
+use crate::settings;
+use crate::watch::Pattern;
+
+/// What was found: lines for a person, and how many of them are problems.
+#[derive(Debug, Default)]
+struct Findings {
+    problems: usize,
+}
+
+impl Findings {
+    fn good(&self, text: &str) {
+        println!("ok       {text}");
+    }
+
+    fn bad(&mut self, error: impl std::fmt::Display) {
+        self.problems += 1;
+        println!("problem  {error}");
+    }
+
+    /// The value, or nothing after having said why not.
+    fn take<T, E: std::fmt::Display>(&mut self, result: Result<T, E>) -> Option<T> {
+        result.map_err(|error| self.bad(error)).ok()
+    }
+}
+
+/// Runs `gleaner check`; exit code 1 if there is a problem.
+pub fn main(arguments: &Configured) -> anyhow::Result<ExitCode> {
+    let mut findings = Findings::default();
+    match arguments.load() {
+        // The config's own message already names every problem in it.
+        Err(error) => findings.bad(error),
+        Ok(config) => {
+            findings.good(&format!("{}: the config is sound", arguments.config.display()));
+            libraries(&mut findings, &config);
+            let start = model(&mut findings, &config);
+            pools(&mut findings, &config, start.as_ref());
+            trainer(&mut findings, &config);
+            folders(&mut findings, &config);
+        }
+    }
+    Ok(if findings.problems == 0 {
+        println!("no problem found");
+        ExitCode::SUCCESS
+    } else {
+        println!("{} problem(s) found", findings.problems);
+        ExitCode::FAILURE
+    })
+}
+
+fn libraries(findings: &mut Findings, config: &Config) {
+    if let Some((path, build)) = findings.take(score::describe()) {
+        findings.good(&format!("{}: {build}", path.display()));
+    }
+    if config.trainer.program == TrainerProgram::BuiltIn {
+        if let Some(path) = findings.take(libraries::find(LIBTORCH)) {
+            findings.good(&format!("{}: libtorch", path.display()));
+        }
+    }
+}
+
+/// The starting graph: readable, a classifier, and one that ONNX Runtime runs with this preprocessing.
+fn model(findings: &mut Findings, config: &Config) -> Option<Classifier> {
+    findings.take(Normaliser::new(&settings::preprocess(config)))?;
+    let path = &config.model.start;
+    let model = findings.take(Model::read(path))?;
+    let classifier = findings.take(Classifier::of(&model))?;
+    let scorer = findings.take(Scorer::start(model, path, settings::scoring(config)))?;
+    let facts = scorer.facts();
+    findings.good(&format!(
+        "{}: {} classes, {:?}, embedding of {}",
+        path.display(),
+        facts.classes,
+        facts.kind,
+        facts.embedding.map_or_else(|| "no width".to_owned(), |width| format!("{width} numbers"))
+    ));
+    Some(Classifier { classes: Some(facts.classes), ..classifier })
+}
+
+fn pools(findings: &mut Findings, config: &Config, start: Option<&Classifier>) {
+    let sets = [Some(&config.pool.train), Some(&config.pool.validation), config.pool.test.as_ref()];
+    for source in sets.into_iter().flatten() {
+        let Some(pool) = findings.take(Pool::load(source)) else { continue };
+        if let Some(classes) = start.and_then(|start| start.classes) {
+            if findings.take(pool.check(u32::try_from(classes).unwrap_or(u32::MAX))).is_none() {
+                continue;
+            }
+        }
+        let missing: Vec<u32> = (0..pool.len()).filter(|&id| !pool.path(id).is_file()).collect();
+        match missing.first() {
+            None => findings.good(&format!("{}: {} images, {} classes", source.display(), pool.len(), pool.classes())),
+            Some(&first) => findings.bad(format!(
+                "{}: {} of {} images are not there, the first is {}; restore them or take their lines out (a run leaves \
+                 them out)",
+                source.display(),
+                missing.len(),
+                pool.len(),
+                pool.path(first).display()
+            )),
+        }
+    }
+}
+
+fn trainer(findings: &mut Findings, config: &Config) {
+    findings.take(Pattern::parse(&config.checkpoint.pattern));
+    match &config.trainer.program {
+        TrainerProgram::None => findings.good("trainer: none; checkpoints are awaited in the watched folder"),
+        TrainerProgram::BuiltIn => findings.good(&format!("trainer: {}", trainer_program().display())),
+        TrainerProgram::Command(command) => {
+            if findings.take(launch::check(command)).is_none() {
+                return;
+            }
+            let program = command.first().map_or("", String::as_str);
+            if on_path(program) {
+                findings.good(&format!("trainer: {program}"));
+            } else {
+                findings.bad(format!("trainer.command: there is no program {program}; install it or name its path"));
+            }
+        }
+    }
+}
+
+fn on_path(program: &str) -> bool {
+    if program.contains('/') {
+        return Path::new(program).is_file();
+    }
+    let path = std::env::var_os("PATH").unwrap_or_default();
+    std::env::split_paths(&path).any(|folder| folder.join(program).is_file())
+}
+
+/// The folders that a run writes in, tried with a file.
+fn folders(findings: &mut Findings, config: &Config) {
+    for (key, folder) in [
+        ("checkpoint.folder", &config.checkpoint.folder),
+        ("lists.folder", &config.lists.folder),
+        ("state.folder", &config.state.folder),
+    ] {
+        let existing = folder.ancestors().find(|folder| folder.as_os_str().is_empty() || folder.exists());
+        let place = existing.filter(|folder| !folder.as_os_str().is_empty()).unwrap_or(Path::new("."));
+        match tempfile::Builder::new().prefix(crate::files::TEMPORARY_PREFIX).tempfile_in(place) {
+            Ok(_) => findings.good(&format!("{key}: {} can be written", folder.display())),
+            Err(error) => findings.bad(format!(
+                "{key}: nothing can be written in {}: {error}; give this user the right, or name another folder",
+                place.display()
+            )),
+        }
+    }
+}

@@ -1,0 +1,65 @@
+//! The commands, one file each.
+
+pub mod check;
+pub mod mine;
+pub mod model;
+pub mod run;
+pub mod score;
+pub mod status;
+
+use std::env;
+use std::io::IsTerminal;
+use std::path::PathBuf;
+
+use clap::{Args, Subcommand};
+use tracing_subscriber::EnvFilter;
+
+use crate::config::{Config, ConfigError};
+
+/// What `gleaner` can be asked to do.
+#[derive(Subcommand)]
+pub enum Command {
+    /// Run the loop: choose, train, watch for the checkpoint, score, choose again, until a stop rule applies
+    Run(run::Arguments),
+    /// From a checkpoint to the next epoch's list, once, without a service
+    Mine(mine::Arguments),
+    /// Score a list of images with a checkpoint, without any state
+    Score(score::Arguments),
+    /// Check a config, its pool, its model and the native libraries, and name every problem at once
+    Check(Configured),
+    /// Say where a run stands
+    Status(status::Arguments),
+    /// Make a starting graph, or say what a graph takes and gives
+    Model(model::Arguments),
+}
+
+/// The arguments of every command that reads a config.
+#[derive(Args, Clone, Debug)]
+pub struct Configured {
+    /// The config (YAML)
+    #[arg(short, long, value_name = "FILE")]
+    pub config: PathBuf,
+    /// Set a key of the config from here, as in --set mine.quota=0.2; may be given more than once
+    #[arg(long, value_name = "KEY=VALUE")]
+    pub set: Vec<String>,
+}
+
+impl Configured {
+    /// Reads the config with its overrides.
+    pub fn load(&self) -> Result<Config, ConfigError> {
+        Config::load(&self.config, &self.set)
+    }
+}
+
+/// Sends the log to standard error: `RUST_LOG` chooses what, information and worse by default.
+pub fn start_log() {
+    let filter = EnvFilter::try_from_default_env().unwrap_or_else(|_| EnvFilter::new("info,ort=warn"));
+    let log = tracing_subscriber::fmt().with_env_filter(filter).with_writer(std::io::stderr);
+    let log = log.with_target(false).with_ansi(std::io::stderr().is_terminal());
+    // The journal writes its own time before every line.
+    if env::var_os("JOURNAL_STREAM").is_some() {
+        log.without_time().init();
+    } else {
+        log.init();
+    }
+}

@@ -1,0 +1,103 @@
+//! `gleaner model`: starting graphs, and what a graph takes and gives.
+
+use std::path::PathBuf;
+use std::process::ExitCode;
+
+use anyhow::Context;
+use clap::{Args, Subcommand, ValueEnum};
+
+use crate::onnx::start::{self, Stem};
+use crate::onnx::{Model, Report};
+
+/// Arguments of `gleaner model`.
+#[derive(Args, Debug)]
+pub struct Arguments {
+    #[command(subcommand)]
+    action: Action,
+}
+
+#[derive(Subcommand, Debug)]
+enum Action {
+    /// Write a starting graph with random weights
+    New(New),
+    /// Say what a graph takes and gives: inputs, outputs, opset, parameters, where its embedding is
+    Inspect {
+        /// The ONNX file
+        file: PathBuf,
+    },
+}
+
+#[derive(Args, Debug)]
+struct New {
+    /// Which network
+    network: Network,
+    /// How many classes it tells apart
+    #[arg(long, value_parser = clap::value_parser!(u32).range(2..))]
+    classes: u32,
+    /// The image it takes: channels x height x width
+    #[arg(long, value_name = "CxHxW", value_parser = input)]
+    input: [usize; 3],
+    /// The seed of its weights
+    #[arg(long, default_value_t = 1)]
+    seed: u64,
+    /// How resnet18 begins; by itself: small below 64 pixels, imagenet from there on
+    #[arg(long)]
+    stem: Option<StemName>,
+    /// Where the graph is written
+    #[arg(short, long, value_name = "FILE")]
+    output: PathBuf,
+}
+
+#[derive(Clone, Copy, Debug, ValueEnum)]
+enum Network {
+    /// Three blocks of convolution, batch normalisation and ReLU: 94,000 parameters at 10 classes
+    Convnet,
+    /// ResNet-18 (He et al. 2015): 11 million parameters
+    Resnet18,
+}
+
+#[derive(Clone, Copy, Debug, ValueEnum)]
+enum StemName {
+    /// A 3x3 convolution of stride 1, for images of about 32 pixels
+    Small,
+    /// A 7x7 convolution of stride 2 and max pooling, for images of about 224 pixels
+    Imagenet,
+}
+
+/// Runs `gleaner model`.
+pub fn main(arguments: &Arguments) -> anyhow::Result<ExitCode> {
+    match &arguments.action {
+        Action::New(new) => make(new)?,
+        Action::Inspect { file } => {
+            let model = Model::read(file)?;
+            print!("{}", Report::of(&model));
+        }
+    }
+    Ok(ExitCode::SUCCESS)
+}
+
+fn make(new: &New) -> anyhow::Result<()> {
+    let [channels, height, width] = new.input;
+    let classes = usize::try_from(new.classes).context("--classes is too large")?;
+    let model = match new.network {
+        Network::Convnet if new.stem.is_some() => anyhow::bail!("--stem belongs to resnet18; leave it out for convnet"),
+        Network::Convnet => start::convnet(classes, channels, height, width, new.seed),
+        Network::Resnet18 => {
+            let stem = new.stem.map(|stem| match stem {
+                StemName::Small => Stem::Small,
+                StemName::Imagenet => Stem::Imagenet,
+            });
+            start::resnet18(classes, channels, height, width, new.seed, stem)
+        }
+    };
+    model?.write(&new.output)?;
+    Ok(())
+}
+
+fn input(text: &str) -> Result<[usize; 3], String> {
+    let sides: Option<Vec<usize>> =
+        text.split(['x', 'X']).map(|side| side.parse().ok().filter(|&side| side > 0)).collect();
+    sides
+        .and_then(|sides| <[usize; 3]>::try_from(sides).ok())
+        .ok_or_else(|| "write channels, height and width, as in 1x28x28 or 3x224x224".to_owned())
+}

@@ -1,0 +1,54 @@
+//! gleaner chooses what an image classifier trains on next.
+//!
+//! After every epoch it runs the newest checkpoint over the images that were not trained on, mines what the model does not
+//! yet get confidently right, adds a share of the rest, and publishes the list that the next epoch trains on. Then it
+//! starts the training step and waits for the next checkpoint.
+//!
+//! # The map of the house
+//!
+//! Data flows downward through this list; a room uses rooms that stand on a lower floor and never one beside it.
+//!
+//! | floor | room | owns |
+//! | --- | --- | --- |
+//! | entrance | [`commands`] | one file a command |
+//! | | [`service`] | the loop: from checkpoint to list to training step, signals, systemd |
+//! | deciding | [`watch`] | when a checkpoint is whole, which is next, which is rejected |
+//! | | [`mine`] | scan order, quota, budget; who disagrees with the label |
+//! | | [`select`] | the next subset: shares, quotas, weights; pure functions of tables and a seed |
+//! | | [`lists`] | subset files in every format, published atomically |
+//! | doing | [`score`] | ONNX Runtime: batches in, predictions and embeddings out |
+//! | | [`ledger`] | what happened (SQLite) and what is known of each sample (Parquet) |
+//! | | [`launch`] | starting a training step and watching over it |
+//! | | [`settings`] | the config in the words of the rooms that carry it out |
+//! | ground | [`config`] | YAML to a validated, typed config |
+//! | | [`pool`] | the samples: id, path, label |
+//! | | [`pixels`] | image files to pixels: the one preprocessing, for scoring and for training |
+//! | | [`onnx`] | reading, checking, editing and writing ONNX files; starting graphs |
+//! | | [`cluster`] | groups of similar embeddings, and the nearest others |
+//! | cellar | [`draw`] | random draws that depend on nothing but their key |
+//! | | [`digest`] | SHA-256 of files and of what is being written |
+//! | | [`files`] | publishing files so that nobody sees half of one |
+//! | | [`libraries`] | where the native libraries are |
+//!
+//! Training happens in another process, the package `gleaner-trainer` or a command of the user's: nothing here links
+//! libtorch. It shares [`config`], [`pixels`] and [`onnx`] with this library, so that both see the same images.
+
+pub mod cluster;
+pub mod commands;
+pub mod config;
+pub mod digest;
+pub mod draw;
+pub mod files;
+pub mod launch;
+pub mod ledger;
+pub mod libraries;
+pub mod lists;
+pub mod mine;
+pub mod onnx;
+pub mod pixels;
+pub mod pool;
+pub mod score;
+pub mod select;
+pub mod service;
+pub mod settings;
+pub mod watch;

@@ -1,0 +1,208 @@
+//! From a scored pool to the next subset: the policies of the design, each put together from `mine`, `cluster` and
+//! `select`.
+
+use std::sync::atomic::AtomicBool;
+use std::time::Instant;
+
+use super::plan::Plan;
+use crate::cluster::{self, ClusterError, Clusters};
+use crate::config::{ClusterMode, Config, Policy};
+use crate::draw::{Draws, Stream};
+use crate::ledger::Samples;
+use crate::mine::{self, Ended, Harvest, Limits, Rule, Scan, Seen};
+use crate::pool::Pool;
+use crate::score::{ScoreError, Scorer};
+use crate::select::{self, Choice, Member};
+use crate::settings;
+
+/// Everything that a policy looks at.
+#[derive(Debug)]
+pub(super) struct Choosing<'a> {
+    pub(super) config: &'a Config,
+    pub(super) plan: &'a Plan,
+    pub(super) pool: &'a Pool,
+    pub(super) samples: &'a Samples,
+    /// The epoch whose checkpoint scans; the subset is for the next one.
+    pub(super) epoch: u32,
+    /// The cost of all epochs so far.
+    pub(super) spent: f64,
+    pub(super) cancel: &'a AtomicBool,
+}
+
+/// The next subset, and how it came about.
+#[derive(Debug, Default)]
+pub(super) struct Chosen {
+    /// The subset in the order in which it is published.
+    pub(super) choices: Vec<Choice>,
+    /// Every image that the scan has scored, in its order.
+    pub(super) seen: Vec<Seen>,
+    /// The cluster of each, where there are clusters.
+    pub(super) clusters_of_seen: Vec<Option<u32>>,
+    /// Images that could not be read.
+    pub(super) skipped: Vec<(u32, String)>,
+    pub(super) clusters: u32,
+    pub(super) mined: u64,
+    pub(super) forwards: u64,
+    pub(super) scan_s: f64,
+    pub(super) cluster_s: f64,
+    pub(super) select_s: f64,
+    pub(super) cancelled: bool,
+}
+
+/// Why no subset could be chosen.
+#[derive(Debug, thiserror::Error)]
+pub(super) enum ChooseError {
+    #[error(transparent)]
+    Score(#[from] ScoreError),
+    #[error("the embeddings cannot be clustered: {0}")]
+    Cluster(#[from] ClusterError),
+}
+
+impl Choosing<'_> {
+    /// Scans, clusters and selects as the config's policy says.
+    pub(super) fn choose(&self, scorer: &Scorer) -> Result<Chosen, ChooseError> {
+        match self.config.policy {
+            Policy::Uniform => Ok(self.uniform()),
+            Policy::Confidence => self.confidence(scorer),
+            Policy::Patent => self.patent(scorer),
+        }
+    }
+
+    fn uniform(&self) -> Chosen {
+        let start = Instant::now();
+        let choices = select::uniform(self.pool.len(), self.quota(), self.config.seed, self.epoch + 1);
+        let choices = self.finish(choices, 0);
+        Chosen { choices, select_s: start.elapsed().as_secs_f64(), ..Chosen::default() }
+    }
+
+    /// What has not been seen for longest is scanned; what is not confidently right is mined, and of the rest a share
+    /// comes along, drawn evenly over clusters of embeddings.
+    fn confidence(&self, scorer: &Scorer) -> Result<Chosen, ChooseError> {
+        let draws = Draws::new(self.config.seed, self.epoch, Stream::Scan);
+        let order = mine::stalest_first(&self.samples.last_trained, &self.samples.last_scored, self.epoch, draws);
+        let rule = Rule::NotConfident(self.config.mine.confident as f32);
+        let harvest = self.scan(scorer, rule, &order)?;
+        let clustering = Instant::now();
+        let clusters = self.cluster(&harvest.embeddings, harvest.width)?;
+        let cluster_s = clustering.elapsed().as_secs_f64();
+        let selecting = Instant::now();
+        let members = members(&harvest.seen, &clusters.assignment);
+        let (mined, known) = split(&harvest.seen, &members);
+        let seed = self.config.seed;
+        let choices = select::confidence(&mined, &known, self.config.extras.share, seed, self.epoch + 1);
+        let choices = self.finish(choices, harvest.tally.forwards);
+        let select_s = selecting.elapsed().as_secs_f64();
+        Ok(gathered(harvest, &members, clusters.groups, choices, cluster_s, select_s))
+    }
+
+    /// S3 and S4 to the letter: a random scan for wrong answers, their clusters thinned or expanded.
+    fn patent(&self, scorer: &Scorer) -> Result<Chosen, ChooseError> {
+        let draws = Draws::new(self.config.seed, self.epoch, Stream::Scan);
+        let order = mine::at_random(&self.samples.last_trained, self.epoch, draws);
+        let harvest = self.scan(scorer, Rule::Wrong, &order)?;
+        let clustering = Instant::now();
+        let (found, others) = split_embeddings(&harvest);
+        let clusters = self.cluster(&found, harvest.width)?;
+        let mut assigned = clusters.assignment.iter().copied();
+        let members: Vec<Member> = (harvest.seen.iter())
+            .map(|seen| Member { sample: seen.sample, cluster: if seen.found { assigned.next() } else { None } })
+            .collect();
+        let (mined, rest) = split(&harvest.seen, &members);
+        let fraction = self.config.cluster.fraction;
+        let expansions = match self.config.cluster.mode {
+            ClusterMode::Thin => Vec::new(),
+            ClusterMode::Expand | ClusterMode::ThinExpand => {
+                let counts = select::expansion_counts(&mined, clusters.groups, fraction);
+                let nearest = if harvest.width == 0 {
+                    Vec::new()
+                } else {
+                    cluster::nearest_others(&clusters.centroids, &others, harvest.width, &counts)?
+                };
+                let sample = |row: u32| rest.get(row as usize).map(|member| member.sample);
+                nearest.into_iter().map(|rows| rows.into_iter().filter_map(sample).collect()).collect()
+            }
+        };
+        let cluster_s = clustering.elapsed().as_secs_f64();
+        let selecting = Instant::now();
+        let (seed, next) = (self.config.seed, self.epoch + 1);
+        let choices = match self.config.cluster.mode {
+            ClusterMode::Thin => select::patent_thin(&mined, fraction, seed, next),
+            ClusterMode::Expand => select::patent_expand(&mined, &expansions, fraction),
+            ClusterMode::ThinExpand => select::patent_thin_and_expand(&mined, &expansions, fraction, seed, next),
+        };
+        let choices = self.finish(choices, harvest.tally.forwards);
+        let select_s = selecting.elapsed().as_secs_f64();
+        Ok(gathered(harvest, &members, clusters.groups, choices, cluster_s, select_s))
+    }
+
+    fn scan(&self, scorer: &Scorer, rule: Rule, order: &[u32]) -> Result<Harvest, ScoreError> {
+        let quota = self.quota() as usize;
+        let limits = Limits { quota, forwards: self.plan.forwards(self.config.mine.budget, quota, self.spent) };
+        let augment = settings::scan_augment(self.config, self.epoch);
+        Scan { pool: self.pool, rule, limits, augment, cancel: self.cancel }.run(scorer, order)
+    }
+
+    /// Groups of a table of embeddings; no groups where the model gives no embedding out.
+    fn cluster(&self, embeddings: &[f32], width: usize) -> Result<Clusters, ClusterError> {
+        if width == 0 {
+            let (assignment, centroids) = (Vec::new(), Vec::new());
+            return Ok(Clusters { assignment, centroids, dims: 0, groups: 0, inertia: 0.0, iterations: 0 });
+        }
+        let groups = self.config.cluster.groups as usize;
+        cluster::kmeans(embeddings, width, &cluster::Options::new(groups, self.config.seed, self.epoch))
+    }
+
+    /// Cuts the choices to what the plan still pays for after the scan, and orders them.
+    fn finish(&self, choices: Vec<Choice>, forwards: u64) -> Vec<Choice> {
+        let (seed, next) = (self.config.seed, self.epoch + 1);
+        let affordable = self.plan.visits_left(self.spent + self.plan.cost(0, forwards));
+        select::order(&select::cut(&choices, affordable, seed, next), seed, next)
+    }
+
+    fn quota(&self) -> u32 {
+        select::share_count(self.pool.len(), self.config.mine.quota)
+    }
+}
+
+fn members(seen: &[Seen], assignment: &[u32]) -> Vec<Member> {
+    let cluster = |row: usize| assignment.get(row).copied();
+    seen.iter().enumerate().map(|(row, seen)| Member { sample: seen.sample, cluster: cluster(row) }).collect()
+}
+
+/// The members that are finds, and the others.
+fn split(seen: &[Seen], members: &[Member]) -> (Vec<Member>, Vec<Member>) {
+    let (found, others): (Vec<_>, Vec<_>) = seen.iter().zip(members).partition(|(seen, _)| seen.found);
+    let only = |pairs: Vec<(&Seen, &Member)>| pairs.into_iter().map(|(_, member)| *member).collect();
+    (only(found), only(others))
+}
+
+fn split_embeddings(harvest: &Harvest) -> (Vec<f32>, Vec<f32>) {
+    let (mut found, mut others) = (Vec::new(), Vec::new());
+    for (seen, embedding) in harvest.seen.iter().zip(harvest.embeddings.chunks_exact(harvest.width.max(1))) {
+        if seen.found { &mut found } else { &mut others }.extend_from_slice(embedding);
+    }
+    (found, others)
+}
+
+fn gathered(
+    harvest: Harvest,
+    members: &[Member],
+    clusters: usize,
+    choices: Vec<Choice>,
+    cluster_s: f64,
+    select_s: f64,
+) -> Chosen {
+    Chosen {
+        choices,
+        mined: harvest.found() as u64,
+        clusters_of_seen: members.iter().map(|member| member.cluster).collect(),
+        clusters: u32::try_from(clusters).unwrap_or(u32::MAX),
+        forwards: harvest.tally.forwards,
+        scan_s: harvest.tally.elapsed.as_secs_f64(),
+        cancelled: harvest.ended == Ended::Cancelled,
+        skipped: harvest.skipped,
+        seen: harvest.seen,
+        cluster_s,
+        select_s,
+    }
+}

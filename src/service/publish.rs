@@ -1,0 +1,160 @@
+//! The commit of an epoch: lists and samples are written beside, one transaction makes them true, then the stable names
+//! follow.
+
+use std::collections::HashMap;
+use std::ffi::{OsStr, OsString};
+use std::os::unix::ffi::{OsStrExt, OsStringExt};
+
+use super::choose::Chosen;
+use super::run::Run;
+use super::{ServiceError, plan::Plan};
+use crate::config::ListPaths;
+use crate::ledger::{EpochCommit, Samples, Score, Strata};
+use crate::lists::{self, Row};
+use crate::mine::Seen;
+use crate::pool::Pool;
+use crate::select::{self, Choice, Stratum};
+use crate::settings;
+
+impl Run {
+    /// Epoch 0: a random share of the pool (S1).
+    pub(super) fn begin(&mut self) -> Result<(), ServiceError> {
+        self.refuse_old_checkpoints()?;
+        let (seed, fraction) = (self.config().seed, self.config().initial.fraction);
+        let affordable = self.plan.visits_left(0.0);
+        let choices = select::cut(&select::initial(self.pool.len(), fraction, seed), affordable, seed, 0);
+        let chosen = Chosen { choices: select::order(&choices, seed, 0), ..Chosen::default() };
+        self.publish(0, None, &chosen)
+    }
+
+    /// Publishes the list of `epoch`, as chosen by the checkpoint of `scanned_by`, and makes it true.
+    pub(super) fn publish(&mut self, epoch: u32, scanned_by: Option<u32>, chosen: &Chosen) -> Result<(), ServiceError> {
+        let samples = self.samples_after(epoch, scanned_by, chosen);
+        let files = self.publish_lists(epoch, chosen)?;
+        let pool = &self.pool;
+        let prepared = self.ledger.prepare_samples(&samples, &mut |id, path: &mut Vec<u8>| {
+            path.extend_from_slice(pool.listed(id));
+            pool.label(id)
+        })?;
+        let commit = record(epoch, &self.plan, chosen, files);
+        for (id, reason) in &chosen.skipped {
+            tracing::warn!(sample = id, %reason, "an image is left out");
+            self.ledger.record_event("skipped", reason)?;
+        }
+        self.ledger.commit_epoch(&commit, Some(prepared))?;
+        self.samples = samples;
+        let strata = &commit.strata;
+        tracing::info!(
+            epoch,
+            size = chosen.choices.len(),
+            initial = strata.initial,
+            uniform = strata.uniform,
+            mined = strata.mined,
+            extra = strata.extra,
+            scanned = commit.scanned,
+            found = commit.mined,
+            clusters = commit.clusters,
+            skipped = commit.skipped,
+            scan_s = format_args!("{:.2}", commit.scan_s),
+            cluster_s = format_args!("{:.2}", commit.cluster_s),
+            select_s = format_args!("{:.2}", commit.select_s),
+            "published"
+        );
+        let config = self.config();
+        Ok(lists::point_next(&config.lists.folder, epoch, &settings::list_formats(config))?)
+    }
+
+    /// What is known of each sample once this list is true.
+    fn samples_after(&self, epoch: u32, scanned_by: Option<u32>, chosen: &Chosen) -> Samples {
+        let mut samples = self.samples.clone();
+        if let Some(scanned_by) = scanned_by {
+            for (seen, cluster) in chosen.seen.iter().zip(&chosen.clusters_of_seen) {
+                let said = &seen.prediction;
+                let score = Score {
+                    predicted: said.predicted,
+                    p_label: said.p_label,
+                    confidence: said.confidence,
+                    margin: said.margin,
+                    loss: said.loss,
+                };
+                samples.record_score(seen.sample, scanned_by, &score);
+                if let Some(cluster) = cluster {
+                    samples.record_cluster(seen.sample, *cluster);
+                }
+            }
+            for (id, _) in &chosen.skipped {
+                samples.record_unreadable(*id, scanned_by);
+            }
+        }
+        for choice in &chosen.choices {
+            samples.record_visit(choice.sample, epoch);
+        }
+        samples
+    }
+
+    fn publish_lists(&self, epoch: u32, chosen: &Chosen) -> Result<Vec<(String, String)>, ServiceError> {
+        let config = self.config();
+        let said: HashMap<u32, &Seen> = chosen.seen.iter().map(|seen| (seen.sample, seen)).collect();
+        let paths: Vec<OsString> =
+            chosen.choices.iter().map(|choice| path(&self.pool, choice.sample, config.lists.paths)).collect();
+        let rows: Vec<Row<'_>> = (chosen.choices.iter().zip(&paths))
+            .map(|(choice, path)| row(choice, path, self.pool.label(choice.sample), said.get(&choice.sample).copied()))
+            .collect();
+        let numbered;
+        let names = match self.pool.class_names() {
+            Some(names) => names,
+            None => {
+                numbered = lists::numbered_classes(u32::try_from(self.classes).unwrap_or(u32::MAX));
+                &numbered
+            }
+        };
+        let formats = settings::list_formats(config);
+        let published = lists::publish_epoch(&config.lists.folder, epoch, &formats, names, &rows)?;
+        Ok(published.names().collect())
+    }
+}
+
+fn path(pool: &Pool, id: u32, style: ListPaths) -> OsString {
+    match style {
+        ListPaths::Absolute => pool.path(id).into_os_string(),
+        ListPaths::Listed => OsString::from_vec(OsStr::from_bytes(pool.listed(id)).as_bytes().to_vec()),
+    }
+}
+
+fn row<'a>(choice: &Choice, path: &'a OsStr, label: u32, seen: Option<&Seen>) -> Row<'a> {
+    let said = seen.map(|seen| &seen.prediction);
+    Row {
+        path,
+        label,
+        stratum: choice.stratum.as_str(),
+        cluster: choice.cluster,
+        predicted: said.map(|said| said.predicted),
+        confidence: said.map(|said| said.confidence),
+        margin: said.map(|said| said.margin),
+        weight: choice.weight,
+    }
+}
+
+fn record(epoch: u32, plan: &Plan, chosen: &Chosen, lists: Vec<(String, String)>) -> EpochCommit {
+    let count = |stratum| chosen.choices.iter().filter(|choice| choice.stratum == stratum).count() as u64;
+    EpochCommit {
+        epoch,
+        lists,
+        strata: Strata {
+            initial: count(Stratum::Initial),
+            uniform: count(Stratum::Uniform),
+            mined: count(Stratum::Mined),
+            extra: count(Stratum::Extra),
+            full: count(Stratum::Full),
+        },
+        scanned: chosen.seen.len() as u64,
+        mined: chosen.mined,
+        clusters: u64::from(chosen.clusters),
+        skipped: chosen.skipped.len() as u64,
+        scan_forwards: chosen.forwards,
+        forward_ratio: plan.forward,
+        scan_s: chosen.scan_s,
+        cluster_s: chosen.cluster_s,
+        select_s: chosen.select_s,
+    }
+}

@@ -1,0 +1,215 @@
+//! Having a list trained by a child process, and taking the checkpoint that it leaves.
+
+use std::env;
+use std::ffi::OsString;
+use std::path::PathBuf;
+use std::time::{Duration, Instant};
+
+use super::examine::{Examined, judge};
+use super::run::Run;
+use super::shutdown::Shutdown;
+use super::{ServiceError, in_background, systemd};
+use crate::config::TrainerProgram;
+use crate::launch::{self, Backoff, Job, RunningJob, Values};
+use crate::ledger::{EpochRecord, Training};
+use crate::lists::Format;
+use crate::watch::{Now, Reconciler, Verdict};
+
+/// How long a training step has to end after SIGTERM.
+const GRACE: Duration = Duration::from_secs(3);
+
+/// What one attempt came to.
+enum Attempt {
+    /// The checkpoint is accepted.
+    Accepted,
+    Failed(String),
+    Interrupted,
+}
+
+/// Has the list of `epoch` trained, unless its checkpoint stands already, and examines what comes of it.
+///
+/// A step that fails is tried again as the config says. Errors: it failed for good, or the service itself cannot go on.
+pub(super) async fn train(mut run: Run, epoch: &EpochRecord, shutdown: &mut Shutdown) -> Result<Run, ServiceError> {
+    let number = epoch.commit.epoch;
+    let trainer = run.config().trainer.clone();
+    let mut backoff = Backoff::new(trainer.backoff, trainer.attempts);
+    if left_behind(&run, number) {
+        tracing::info!(epoch = number, "the checkpoint of an earlier start is there");
+        let report = launch::read_report(&run.report_path(number)).unwrap_or_default();
+        run.note_training(epoch, &report, None)?;
+        let (back, attempt) = examine(run, number, shutdown).await?;
+        run = back;
+        match attempt {
+            Attempt::Accepted | Attempt::Interrupted => return Ok(run),
+            Attempt::Failed(reason) => {
+                tracing::warn!(epoch = number, reason, "that checkpoint is not fit; training anew")
+            }
+        }
+    }
+    loop {
+        systemd::status(&format!("training epoch {number} on {} images", visits(epoch)));
+        let (back, attempt) = attempt(run, epoch, shutdown).await?;
+        run = back;
+        let reason = match attempt {
+            Attempt::Accepted | Attempt::Interrupted => return Ok(run),
+            Attempt::Failed(reason) => reason,
+        };
+        tracing::error!(epoch = number, reason, "the training step failed");
+        run.ledger.record_event("trainer", &format!("epoch {number}: {reason}"))?;
+        let Some(delay) = backoff.next_delay() else {
+            return Err(ServiceError::Training { epoch: number, attempts: trainer.attempts, reason });
+        };
+        tracing::info!(epoch = number, again_in = ?delay, "the step will be tried again");
+        tokio::select! {
+            () = tokio::time::sleep(delay) => {}
+            () = shutdown.wait() => return Ok(run),
+        }
+    }
+}
+
+/// One attempt: start the trainer, wait for its end, examine its checkpoint.
+async fn attempt(mut run: Run, epoch: &EpochRecord, shutdown: &mut Shutdown) -> Result<(Run, Attempt), ServiceError> {
+    let number = epoch.commit.epoch;
+    let values = run.values(epoch)?;
+    // What an earlier attempt said or left must not speak for this one.
+    let _ = std::fs::remove_file(&values.report);
+    let mut job = Job::new(run.command(&values)?);
+    job.environment = values.environment();
+    job.timeout = run.config().trainer.timeout;
+    let start = Instant::now();
+    let mut running = RunningJob::start(job)?;
+    let outcome = tokio::select! {
+        outcome = running.wait() => outcome,
+        () = shutdown.wait() => {
+            running.stop(GRACE).await;
+            return Ok((run, Attempt::Interrupted));
+        }
+    };
+    let train_s = start.elapsed().as_secs_f64();
+    if outcome != launch::Outcome::Succeeded {
+        return Ok((run, Attempt::Failed(outcome.to_string())));
+    }
+    if !values.checkpoint_out.is_file() {
+        let missing = format!("it ended well but left no {}", values.checkpoint_out.display());
+        return Ok((run, Attempt::Failed(missing)));
+    }
+    let report = launch::read_report(&values.report).unwrap_or_default();
+    // Before the checkpoint is accepted: what comes after it counts on the cost being known.
+    run.note_training(epoch, &report, Some(train_s))?;
+    examine(run, number, shutdown).await
+}
+
+/// Examines the checkpoint that stands for an epoch; one that is not fit is put aside.
+async fn examine(run: Run, epoch: u32, shutdown: &mut Shutdown) -> Result<(Run, Attempt), ServiceError> {
+    let cancel = shutdown.flag();
+    in_background(run, move |run| {
+        let path = run.checkpoint_path(epoch);
+        Ok(match run.examine(&path, epoch, &cancel)? {
+            Examined::Accepted => Attempt::Accepted,
+            Examined::Cancelled => Attempt::Interrupted,
+            Examined::Refused { reason, digest } => {
+                run.refuse(&path, epoch, &reason, digest)?;
+                Attempt::Failed(reason)
+            }
+        })
+    })
+    .await
+}
+
+/// Whether the checkpoint of an epoch stands whole from before a restart.
+fn left_behind(run: &Run, epoch: u32) -> bool {
+    let config = run.config();
+    let mut look_out = Reconciler::new(&config.checkpoint.folder, run.pattern.clone(), config.checkpoint.quiet);
+    let ready = look_out.look(epoch, Now::read(), &mut |candidate, _| {
+        if candidate.epoch == epoch { judge(candidate) } else { Verdict::Bad("of another epoch".to_owned()) }
+    });
+    matches!(ready, Ok(reconciled) if reconciled.ready.is_some())
+}
+
+fn visits(epoch: &EpochRecord) -> u64 {
+    epoch.commit.strata.size().unwrap_or_default()
+}
+
+impl Run {
+    /// Records what training took: by the trainer's own account, or else one visit of every image on the list.
+    pub(super) fn note_training(
+        &mut self,
+        epoch: &EpochRecord,
+        report: &launch::Report,
+        train_s: Option<f64>,
+    ) -> Result<(), ServiceError> {
+        let number = epoch.commit.epoch;
+        let train_visits = report.images.unwrap_or_else(|| visits(epoch));
+        tracing::info!(epoch = number, images = train_visits, seconds = ?train_s, loss = ?report.loss, "trained");
+        Ok(self.ledger.record_training(number, &Training { train_visits, train_s, step_s: report.seconds })?)
+    }
+
+    /// The work done before the training of an epoch: an attempt of it that came to nothing does not count.
+    fn spent_before(&self, epoch: u32) -> Result<f64, ServiceError> {
+        let attempted = self.ledger.epoch(epoch)?.map_or(0, |record| record.training.train_visits);
+        Ok(self.ledger.totals()?.cost - attempted as f64)
+    }
+
+    /// Where a training step may leave its account.
+    fn report_path(&self, epoch: u32) -> PathBuf {
+        self.config().state.folder.join(format!("report-{epoch:04}.json"))
+    }
+
+    /// What a training step is told.
+    fn values(&self, epoch: &EpochRecord) -> Result<Values, ServiceError> {
+        let config = self.config();
+        let number = epoch.commit.epoch;
+        let list = |format: Format| config.lists.folder.join(format.epoch_name(number));
+        let formats = crate::settings::list_formats(config);
+        let first = Format::written(&formats).next().unwrap_or(Format::Csv);
+        let checkpoint_in = match self.ledger.newest_checkpoint()? {
+            Some(newest) => newest.checkpoint.path,
+            None => config.model.start.clone(),
+        };
+        let spent = self.spent_before(number)?;
+        let horizon = self.plan.horizon(config.stop.epochs, number, spent, visits(epoch) as usize);
+        Ok(Values {
+            list: list(first),
+            manifest: list(Format::Csv),
+            checkpoint_in,
+            checkpoint_out: self.checkpoint_path(number),
+            report: self.report_path(number),
+            epoch: number,
+            seed: config.seed,
+            work_done: spent.round() as u64,
+            work_planned: (horizon > 0.0).then_some(horizon.round() as u64),
+        })
+    }
+
+    /// The command line of a training step: the user's, or that of the built-in trainer.
+    fn command(&self, values: &Values) -> Result<Vec<OsString>, ServiceError> {
+        match &self.config().trainer.program {
+            TrainerProgram::Command(command) => Ok(launch::expand(command, values)?),
+            TrainerProgram::BuiltIn | TrainerProgram::None => Ok(self.built_in(values)),
+        }
+    }
+
+    fn built_in(&self, values: &Values) -> Vec<OsString> {
+        let mut command: Vec<OsString> = vec![trainer_program().into_os_string(), "step".into()];
+        let mut option = |name: &str, value: OsString| command.extend([name.into(), value]);
+        option("--config", self.invocation.file.clone().into_os_string());
+        for setting in &self.invocation.overrides {
+            option("--set", setting.into());
+        }
+        option("--manifest", values.manifest.clone().into_os_string());
+        option("--checkpoint-in", values.checkpoint_in.clone().into_os_string());
+        option("--checkpoint-out", values.checkpoint_out.clone().into_os_string());
+        option("--epoch", values.epoch.to_string().into());
+        option("--seed", values.seed.to_string().into());
+        option("--work-done", values.work_done.to_string().into());
+        option("--work-planned", values.work_planned.unwrap_or(0).to_string().into());
+        command
+    }
+}
+
+/// `gleaner-trainer` beside this program, or else wherever PATH has it.
+pub fn trainer_program() -> PathBuf {
+    let name = "gleaner-trainer";
+    let beside = env::current_exe().ok().and_then(|program| Some(program.parent()?.join(name)));
+    beside.filter(|program| program.is_file()).unwrap_or_else(|| name.into())
+}

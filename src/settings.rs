@@ -1,0 +1,80 @@
+//! The config in the words of the rooms that carry it out. `config` and those rooms do not know each other.
+
+use std::thread;
+
+use crate::config::{self, Config};
+use crate::draw::{Draws, Stream};
+use crate::lists;
+use crate::onnx;
+use crate::pixels;
+use crate::score;
+
+/// The one preprocessing, for scoring and for training.
+pub fn preprocess(config: &Config) -> pixels::Preprocess {
+    let pixels = &config.pixels;
+    pixels::Preprocess {
+        height: pixels.size[0],
+        width: pixels.size[1],
+        channels: if pixels.channels == 1 { pixels::Channels::Grey } else { pixels::Channels::Rgb },
+        resize: match pixels.resize {
+            config::Resize::Bilinear => pixels::Resize::Bilinear,
+            config::Resize::Bicubic => pixels::Resize::Bicubic,
+            config::Resize::Lanczos => pixels::Resize::Lanczos,
+            config::Resize::Nearest => pixels::Resize::Nearest,
+        },
+        crop: match pixels.crop {
+            config::Crop::Center => pixels::Crop::Center,
+            config::Crop::None => pixels::Crop::None,
+        },
+        crop_fraction: pixels.crop_fraction as f32,
+        mean: pixels.mean.clone(),
+        std: pixels.std.clone(),
+    }
+}
+
+/// The random changes of training images.
+pub fn augment(config: &Config) -> pixels::Augment {
+    pixels::Augment { flip: config.pixels.augment.flip, pad: config.pixels.augment.pad }
+}
+
+/// How checkpoints are run, with plain images: for validation.
+pub fn scoring(config: &Config) -> score::Options {
+    score::Options {
+        preprocess: preprocess(config),
+        batch: config.score.batch as usize,
+        threads: threads(config.score.threads),
+        embedding: match &config.model.embedding {
+            config::Embedding::Auto => onnx::Embedding::Auto,
+            config::Embedding::None => onnx::Embedding::None,
+            config::Embedding::Name(name) => onnx::Embedding::Named(name.clone()),
+        },
+    }
+}
+
+/// The changes of images in the scan of an epoch's checkpoint, if `mine.augment` asks for them.
+pub fn scan_augment(config: &Config, epoch: u32) -> Option<(pixels::Augment, Draws)> {
+    match config.mine.augment {
+        config::ScanAugment::None => None,
+        config::ScanAugment::Train => Some((augment(config), Draws::new(config.seed, epoch, Stream::ScanAugment))),
+    }
+}
+
+/// A thread count of the config: 0 is one for every core.
+pub fn threads(configured: u32) -> usize {
+    match configured {
+        0 => thread::available_parallelism().map_or(1, usize::from),
+        count => count as usize,
+    }
+}
+
+/// The formats in which lists are published.
+pub fn list_formats(config: &Config) -> Vec<lists::Format> {
+    let format = |format: &config::ListFormat| match format {
+        config::ListFormat::Txt => lists::Format::Txt,
+        config::ListFormat::Csv => lists::Format::Csv,
+        config::ListFormat::Paths => lists::Format::Paths,
+        config::ListFormat::Jsonl => lists::Format::Jsonl,
+        config::ListFormat::Tree => lists::Format::Tree,
+    };
+    config.lists.formats.iter().map(format).collect()
+}
