@@ -23,7 +23,7 @@ pub(super) enum Kind {
     Rgb16,
     /// Eight bytes.
     Rgba16,
-    /// Four bytes: cyan, magenta, yellow, key, where 255 is full ink.
+    /// Four bytes: cyan, magenta, yellow, key, where 255 is no ink, as Adobe's programs write them to JPEG.
     Cmyk,
 }
 
@@ -50,7 +50,7 @@ pub(super) fn to_channels(picture: &Picture, raw: &[u8], channels: Channels, out
         Kind::Rgb16 => from_rgb::<6>(raw, channels, out, |&[red, _, green, _, blue, _]| [red, green, blue]),
         Kind::Rgba16 => from_rgb::<8>(raw, channels, out, |&[red, _, green, _, blue, _, _, _]| [red, green, blue]),
         Kind::Cmyk => from_rgb::<4>(raw, channels, out, |&[cyan, magenta, yellow, key]| {
-            [ink(cyan, key), ink(magenta, key), ink(yellow, key)]
+            [print(cyan, key), print(magenta, key), print(yellow, key)]
         }),
     }
 }
@@ -92,10 +92,9 @@ fn luma([red, green, blue]: [u8; 3]) -> u8 {
     ((u32::from(red) * 19595 + u32::from(green) * 38470 + u32::from(blue) * 7471 + 0x8000) >> 16) as u8
 }
 
-/// One colour of a print: what the key leaves, less the ink's share of it. The division by 255 is the rounded one of
-/// Jim Blinn, "Three Wrongs Make a Right" (IEEE CG&A 1995), which Pillow uses too.
-fn ink(ink: u8, key: u8) -> u8 {
-    let light = 255 - u32::from(key);
-    let product = u32::from(ink) * light + 128;
-    (light - ((product + (product >> 8)) >> 8)) as u8
+/// One colour of a print: the light that the key leaves, less the ink's share of it; both are given as what they leave
+/// of the paper. The division by 255 is the rounded one of Jim Blinn, "Three Wrongs Make a Right" (IEEE CG&A 1995).
+fn print(colour: u8, key: u8) -> u8 {
+    let product = (255 - u32::from(colour)) * u32::from(key) + 128;
+    (u32::from(key) - ((product + (product >> 8)) >> 8)) as u8
 }

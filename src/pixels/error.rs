@@ -45,6 +45,25 @@ pub enum PixelError {
         /// The limit in pixels.
         limit: u64,
     },
+    /// The image is so elongated that scaling it to cover the crop would take more than
+    /// [`MAXIMUM_PIXELS`](super::MAXIMUM_PIXELS); nothing was allocated for them.
+    #[error(
+        "{}: {width}x{height} would have to be scaled to {}x{}, more than the {limit} pixels allowed; \
+         use a smaller size or crop: none, or remove it from the list",
+        path.display(), scaled.0, scaled.1
+    )]
+    Elongated {
+        /// The file.
+        path: PathBuf,
+        /// Width of the image in pixels.
+        width: u32,
+        /// Height of the image in pixels.
+        height: u32,
+        /// Width and height in pixels of the largest picture on the way.
+        scaled: (u64, u64),
+        /// The limit in pixels.
+        limit: u64,
+    },
     /// The settings of [`Preprocess`](super::Preprocess) cannot be met; the same for every file.
     #[error("the pixel settings cannot be met: {reason}")]
     Settings {

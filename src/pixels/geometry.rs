@@ -1,6 +1,8 @@
 //! Sizes: to which size an image is scaled, and which part of that is kept.
 
-use super::{Crop, PixelError, Preprocess};
+use std::path::Path;
+
+use super::{Crop, MAXIMUM_PIXELS, PixelError, Preprocess};
 
 /// Scale `source` to `scaled`, then keep `kept` pixels from `offset` on; every pair is (width, height).
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -18,11 +20,8 @@ impl Plan {
     }
 }
 
-/// The scaled size of an extremely long image could be huge; such an image is refused.
-const MAXIMUM_SCALED: u64 = super::MAXIMUM_PIXELS;
-
-/// How an image of `width` x `height` becomes the size that the settings ask for.
-pub(super) fn plan(settings: &Preprocess, width: u32, height: u32) -> Result<Plan, PixelError> {
+/// How the image at `path`, of `width` x `height`, becomes the size that the settings ask for.
+pub(super) fn plan(settings: &Preprocess, path: &Path, width: u32, height: u32) -> Result<Plan, PixelError> {
     let kept = (settings.width, settings.height);
     if kept.0 == 0 || kept.1 == 0 {
         return Err(PixelError::Settings {
@@ -30,11 +29,24 @@ pub(super) fn plan(settings: &Preprocess, width: u32, height: u32) -> Result<Pla
         });
     }
     let scaled = match settings.crop {
-        Crop::None => kept,
-        Crop::Center => cover(enlarge(kept, settings.crop_fraction)?, width, height)?,
+        Crop::None => (u64::from(kept.0), u64::from(kept.1)),
+        Crop::Center => cover(enlarge(kept, settings.crop_fraction)?, width, height),
     };
-    let offset = (centre(scaled.0, kept.0), centre(scaled.1, kept.1));
-    Ok(Plan { source: (width, height), scaled, offset, kept })
+    // The columns are scaled first, so there is a picture as wide as the result and as high as the source.
+    let highest = scaled.1.max(u64::from(height));
+    match (u32::try_from(scaled.0), u32::try_from(scaled.1), scaled.0.checked_mul(highest)) {
+        (Ok(scaled_width), Ok(scaled_height), Some(area)) if area <= MAXIMUM_PIXELS => {
+            let offset = (centre(scaled_width, kept.0), centre(scaled_height, kept.1));
+            Ok(Plan { source: (width, height), scaled: (scaled_width, scaled_height), offset, kept })
+        }
+        _ => Err(PixelError::Elongated {
+            path: path.into(),
+            width,
+            height,
+            scaled: (scaled.0, highest),
+            limit: MAXIMUM_PIXELS,
+        }),
+    }
 }
 
 /// Each side of the crop divided by the fraction, rounded as Python's `round` does.
@@ -54,25 +66,14 @@ fn enlarge(kept: (u32, u32), fraction: f32) -> Result<(u32, u32), PixelError> {
 
 /// The smallest size of the image's aspect ratio that covers `target`; the longer side is rounded down, as by
 /// torchvision's `Resize(int)`.
-fn cover(target: (u32, u32), width: u32, height: u32) -> Result<(u32, u32), PixelError> {
+fn cover(target: (u32, u32), width: u32, height: u32) -> (u64, u64) {
     let (width, height) = (u64::from(width.max(1)), u64::from(height.max(1)));
     let (target_width, target_height) = (u64::from(target.0), u64::from(target.1));
     // Compares target_width / width with target_height / height without rounding.
-    let scaled = if target_width * height >= target_height * width {
+    if target_width * height >= target_height * width {
         (target_width, target_width * height / width)
     } else {
         (target_height * width / height, target_height)
-    };
-    match (u32::try_from(scaled.0), u32::try_from(scaled.1)) {
-        (Ok(scaled_width), Ok(scaled_height)) if scaled.0.saturating_mul(scaled.1) <= MAXIMUM_SCALED => {
-            Ok((scaled_width, scaled_height))
-        }
-        _ => Err(PixelError::Settings {
-            reason: format!(
-                "an image of {width}x{height} would be scaled to {}x{} before the crop; use crop: none, or a smaller size",
-                scaled.0, scaled.1
-            ),
-        }),
     }
 }
 

@@ -71,7 +71,7 @@ impl Scratch {
             return Err(PixelError::OutputSize { path: path.into(), given: out.len(), needed: settings.bytes() });
         }
         let picture = decode(encoded, path, &mut self.raw)?;
-        let plan = plan(settings, picture.width, picture.height)?;
+        let plan = plan(settings, path, picture.width, picture.height)?;
         let result = if plan.is_identity() {
             to_channels(&picture, &self.raw, settings.channels, out);
             Ok(())
@@ -83,6 +83,7 @@ impl Scratch {
         };
         trim(&mut self.raw);
         trim(&mut self.pixels);
+        self.scaler.trim(KEPT_BYTES);
         result
     }
 }

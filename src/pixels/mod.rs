@@ -14,6 +14,7 @@
 
 mod augment;
 mod colour;
+mod convolve;
 mod decode;
 mod error;
 mod geometry;

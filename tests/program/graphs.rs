@@ -1,0 +1,116 @@
+//! Checkpoints of every kind, without training.
+
+use std::sync::OnceLock;
+
+use gleaner::onnx::proto::attribute_proto::AttributeType;
+use gleaner::onnx::proto::type_proto::Value;
+use gleaner::onnx::proto::{AttributeProto, NodeProto, TypeProto};
+use gleaner::onnx::Model;
+
+use super::tables::parquet;
+use super::workshop::{Workshop, images};
+
+const CLASSES: usize = 10;
+const WIDTH: usize = 128;
+/// Images that the skilled graph has learnt from: the last of so many of the pool's first, which no test uses.
+const LEARNT_FROM: usize = 600;
+const BEFORE: usize = 20_000;
+/// Makes probabilities less extreme: with it the skilled graph is sure of some answers and in doubt of others.
+const DOUBT: f64 = 0.1;
+
+/// A graph that is right about most images and sure about many: the random convolutions of the starting graph, and
+/// behind them the linear discriminant of a few images' embeddings, for features taken as independent.
+pub(crate) fn skilled() -> &'static [u8] {
+    static GRAPH: OnceLock<Vec<u8>> = OnceLock::new();
+    GRAPH.get_or_init(|| {
+        let workshop = Workshop::new(1, "");
+        workshop.write("learn.txt", images("pool.txt", BEFORE + LEARNT_FROM)[BEFORE..].join("\n"));
+        let arguments =
+            ["score", "-c", "config.yaml", "--checkpoint", "start.onnx", "--list", "learn.txt", "--embedding"];
+        workshop.run(&[&arguments[..], &["-o", "learn.parquet"]].concat()).well();
+        let rows = parquet(&workshop.path("learn.parquet")).1;
+        let mut means = vec![[0.0; WIDTH]; CLASSES];
+        let labelled: Vec<(usize, Vec<f64>)> =
+            rows.iter().map(|row| (row.of("label") as usize, row.embedding())).collect();
+        for (class, mean) in means.iter_mut().enumerate() {
+            let members: Vec<&Vec<f64>> =
+                labelled.iter().filter(|(label, _)| *label == class).map(|(_, embedding)| embedding).collect();
+            for (at, value) in mean.iter_mut().enumerate() {
+                *value = members.iter().map(|member| member[at]).sum::<f64>() / members.len() as f64;
+            }
+        }
+        let mut variances = [1e-12; WIDTH];
+        for (label, embedding) in &labelled {
+            for (at, variance) in variances.iter_mut().enumerate() {
+                *variance += (embedding[at] - means[*label][at]).powi(2) / labelled.len() as f64;
+            }
+        }
+        let (mut weights, mut biases) = (Vec::new(), Vec::new());
+        for mean in &means {
+            weights.extend(mean.iter().zip(&variances).map(|(mean, variance)| (DOUBT * mean / variance) as f32));
+            let norm: f64 = mean.iter().zip(&variances).map(|(mean, variance)| mean * mean / variance).sum();
+            biases.push((-0.5 * DOUBT * norm) as f32);
+        }
+        let mut model = Model::from_bytes(&workshop.bytes("start.onnx")).unwrap();
+        let [weight, bias] = last_layer(&model);
+        model.set_f32(&weight, &[CLASSES, WIDTH], &weights).unwrap();
+        model.set_f32(&bias, &[CLASSES], &biases).unwrap();
+        model.to_bytes().unwrap()
+    })
+}
+
+fn last_layer(model: &Model) -> [String; 2] {
+    let layer = model.graph().node.iter().find(|node| node.op_type() == "Gemm").unwrap();
+    [layer.input[1].clone(), layer.input[2].clone()]
+}
+
+/// The graph after a training that has diverged.
+pub(crate) fn diverged(graph: &[u8]) -> Vec<u8> {
+    let mut model = Model::from_bytes(graph).unwrap();
+    let [_, bias] = last_layer(&model);
+    model.set_f32(&bias, &[CLASSES], &[f32::NAN; CLASSES]).unwrap();
+    model.to_bytes().unwrap()
+}
+
+/// The same graph for images whose channels come last.
+pub(crate) fn channels_last(graph: &[u8]) -> Vec<u8> {
+    let mut model = Model::from_bytes(graph).unwrap();
+    let graph = model.graph_mut();
+    let image = graph.input[0].name().to_owned();
+    for input in graph.node.iter_mut().flat_map(|node| &mut node.input).filter(|input| **input == image) {
+        "channels_first".clone_into(input);
+    }
+    let Some(TypeProto { value: Some(Value::TensorType(tensor)), .. }) = &mut graph.input[0].r#type else {
+        panic!("the input is no tensor")
+    };
+    // [N, C, H, W] becomes [N, H, W, C].
+    tensor.shape.as_mut().unwrap().dim[1..].rotate_left(1);
+    let order = AttributeProto {
+        name: Some("perm".to_owned()),
+        r#type: Some(AttributeType::Ints as i32),
+        ints: vec![0, 3, 1, 2],
+        ..Default::default()
+    };
+    graph.node.insert(0, node("Transpose", &image, "channels_first", vec![order]));
+    model.to_bytes().unwrap()
+}
+
+/// The same graph with probabilities as its output.
+pub(crate) fn with_softmax(graph: &[u8]) -> Vec<u8> {
+    let mut model = Model::from_bytes(graph).unwrap();
+    let graph = model.graph_mut();
+    let logits = graph.output[0].name().to_owned();
+    graph.output[0].name = Some("probabilities".to_owned());
+    graph.node.push(node("Softmax", &logits, "probabilities", Vec::new()));
+    model.to_bytes().unwrap()
+}
+
+fn node(operator: &str, input: &str, output: &str, attribute: Vec<AttributeProto>) -> NodeProto {
+    NodeProto {
+        op_type: Some(operator.to_owned()),
+        input: vec![input.to_owned()],
+        output: vec![output.to_owned()],
+        attribute,
+        ..Default::default()
+    }
+}

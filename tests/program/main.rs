@@ -1,0 +1,18 @@
+//! The real program from outside: every test works in a folder of its own, with real images, and looks only at what a
+//! person sees: exit codes, messages, lists, `gleaner status --json`, and files that other tools can open.
+#![allow(clippy::unwrap_used, clippy::expect_used, clippy::panic)]
+
+mod bad_input;
+mod checkpoints;
+mod formats;
+mod full_disk;
+mod graphs;
+mod kill;
+mod policies;
+mod scoring;
+#[path = "../small_disk/mod.rs"]
+mod small_disk;
+mod steps;
+mod tables;
+mod troubled_steps;
+mod workshop;

@@ -1,0 +1,97 @@
+//! Giving every layer its own small weights.
+//!
+//! Exporters merge initializers of equal content. A fresh network is full of them: every BatchNormalization starts with
+//! scale 1, bias 0, mean 0 and variance 1, so that one tensor may serve as the bias of one layer and the running mean
+//! of ten others. Training them as one would be wrong, so each use gets a copy. Weights of two or more dimensions that
+//! are shared stay shared: there, sharing is meant.
+
+use gleaner::onnx::proto::{GraphProto, NodeProto, TensorProto};
+use std::collections::{BTreeMap, BTreeSet};
+
+/// Copies shared initializers of at most one dimension that act as bias, scale or running statistic, so that each use
+/// has its own; in models that must list weights among their inputs (`ir_version` below 4), the copies are listed, too.
+/// Does nothing to a graph that shares none.
+pub fn untie(graph: &mut GraphProto, ir_version: i64) {
+    resolve_identities(graph);
+    let small: BTreeMap<String, usize> = graph
+        .initializer
+        .iter()
+        .enumerate()
+        .filter(|(_, tensor)| tensor.dims.len() == 1)
+        .map(|(place, tensor)| (tensor.name().to_owned(), place))
+        .collect();
+    let mut taken: BTreeSet<String> = names(graph);
+    let mut used: BTreeSet<String> = BTreeSet::new();
+    let mut copies: Vec<(String, TensorProto)> = Vec::new();
+    for node in &mut graph.node {
+        let places = uses(node);
+        for place in places {
+            let Some(name) = node.input.get_mut(place) else { continue };
+            let Some(original) = small.get(name.as_str()).and_then(|&place| graph.initializer.get(place)) else {
+                continue;
+            };
+            if used.insert(name.clone()) {
+                continue;
+            }
+            let copy = fresh(name, &mut taken);
+            copies.push((name.clone(), TensorProto { name: Some(copy.clone()), ..original.clone() }));
+            *name = copy;
+        }
+    }
+    for (original, copy) in copies {
+        let declared = graph.input.iter().find(|input| input.name() == original).cloned();
+        if let Some(mut declared) = declared.filter(|_| ir_version < 4) {
+            declared.name = copy.name.clone();
+            graph.input.push(declared);
+        }
+        graph.initializer.push(copy);
+    }
+}
+
+/// An Identity of a small initializer becomes an initializer of its own.
+fn resolve_identities(graph: &mut GraphProto) {
+    let outputs: BTreeSet<String> = graph.output.iter().map(|output| output.name().to_owned()).collect();
+    let mut added: Vec<TensorProto> = Vec::new();
+    let initializers = &graph.initializer;
+    graph.node.retain(|node| {
+        let [input] = node.input.as_slice() else { return true };
+        let [output] = node.output.as_slice() else { return true };
+        if node.op_type() != "Identity" || outputs.contains(output) {
+            return true;
+        }
+        let found = initializers.iter().chain(&added).find(|tensor| tensor.name() == input && tensor.dims.len() <= 1);
+        let Some(original) = found else { return true };
+        let copy = TensorProto { name: Some(output.clone()), ..original.clone() };
+        added.push(copy);
+        false
+    });
+    graph.initializer.extend(added);
+}
+
+/// The inputs that may be biases, scales or running statistics.
+fn uses(node: &NodeProto) -> Vec<usize> {
+    match node.op_type() {
+        "Conv" | "Gemm" => vec![2],
+        "BatchNormalization" => vec![1, 2, 3, 4],
+        "Add" | "Mul" => vec![0, 1],
+        _ => Vec::new(),
+    }
+}
+
+fn names(graph: &GraphProto) -> BTreeSet<String> {
+    let tensors = graph.initializer.iter().map(|tensor| tensor.name().to_owned());
+    let values = graph.node.iter().flat_map(|node| node.input.iter().chain(&node.output)).cloned();
+    tensors.chain(values).collect()
+}
+
+/// A name that nothing has yet, and that tells where it comes from.
+fn fresh(name: &str, taken: &mut BTreeSet<String>) -> String {
+    let mut number = 2usize;
+    loop {
+        let candidate = format!("{name}.{number}");
+        if taken.insert(candidate.clone()) {
+            return candidate;
+        }
+        number += 1;
+    }
+}

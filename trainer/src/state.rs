@@ -1,0 +1,104 @@
+//! The optimiser's momentum, from step to step.
+//!
+//! It stands in a hidden safetensors file beside the checkpoint that it belongs to, and names that checkpoint's
+//! SHA-256, so that it is never taken for another's. Training goes on without it, from rest.
+
+use crate::optimiser::Optimiser;
+use gleaner::files::{PublishError, publish};
+use safetensors::tensor::{Dtype, SafeTensors, TensorView};
+use std::collections::{BTreeMap, HashMap};
+use std::io::Write;
+use std::path::{Path, PathBuf};
+use tch::{Kind, TchError, Tensor};
+
+/// The key in the file's metadata under which the checkpoint's SHA-256 stands. It is the only key: safetensors writes
+/// several in a random order.
+const CHECKPOINT: &str = "checkpoint-sha256";
+const SUFFIX: &str = ".optimizer.safetensors";
+
+/// The optimiser's state could not be written.
+#[derive(Debug, thiserror::Error)]
+pub enum StateError {
+    /// The file could not be published.
+    #[error(transparent)]
+    Publish(#[from] PublishError),
+    /// The tensors could not be put into safetensors' form.
+    #[error("the optimiser's state cannot be encoded: {0}")]
+    Encode(#[from] safetensors::SafeTensorError),
+    /// libtorch could not give its values.
+    #[error("the optimiser's state cannot be read out of libtorch: {0}")]
+    Torch(#[from] TchError),
+}
+
+/// The state file of a checkpoint: `epoch-0003.onnx` has `.epoch-0003.optimizer.safetensors` beside it.
+pub fn path_of(checkpoint: &Path) -> PathBuf {
+    let stem = checkpoint.file_stem().map(|stem| stem.to_string_lossy().into_owned()).unwrap_or_default();
+    checkpoint.with_file_name(format!(".{stem}{SUFFIX}"))
+}
+
+/// Reads the velocities that belong to `checkpoint`, whose SHA-256 is `digest`.
+///
+/// # Errors
+/// In words for a note: why there are none that can be used.
+pub fn read(checkpoint: &Path, digest: &str) -> Result<BTreeMap<String, Vec<f32>>, String> {
+    let path = path_of(checkpoint);
+    let bytes = std::fs::read(&path).map_err(|error| match error.kind() {
+        std::io::ErrorKind::NotFound => format!("there is no {}", path.display()),
+        _ => format!("{} cannot be read: {error}", path.display()),
+    })?;
+    let damaged = |error: safetensors::SafeTensorError| format!("{} is damaged: {error}", path.display());
+    let (_, header) = SafeTensors::read_metadata(&bytes).map_err(damaged)?;
+    let named = header.metadata().as_ref().and_then(|metadata| metadata.get(CHECKPOINT));
+    if named.is_none_or(|named| named != digest) {
+        return Err(format!("{} belongs to another checkpoint", path.display()));
+    }
+    let tensors = SafeTensors::deserialize(&bytes).map_err(damaged)?;
+    let floats = tensors.tensors().into_iter().filter(|(_, view)| view.dtype() == Dtype::F32);
+    Ok(floats.map(|(name, view)| (name, numbers(view.data()))).collect())
+}
+
+fn numbers(bytes: &[u8]) -> Vec<f32> {
+    bytes.as_chunks::<4>().0.iter().map(|&word| f32::from_le_bytes(word)).collect()
+}
+
+/// Writes the optimiser's velocities for `checkpoint`, whose SHA-256 will be `digest`.
+pub fn write(optimiser: &Optimiser, checkpoint: &Path, digest: &str) -> Result<(), StateError> {
+    let mut data: Vec<(&str, Vec<usize>, Vec<u8>)> = Vec::new();
+    for (name, velocity) in optimiser.velocities() {
+        let shape = velocity.size().iter().map(|&extent| usize::try_from(extent).unwrap_or(0)).collect();
+        let bytes = values(velocity)?.iter().flat_map(|value| value.to_le_bytes()).collect();
+        data.push((name, shape, bytes));
+    }
+    let mut views = Vec::new();
+    for (name, shape, bytes) in &data {
+        views.push((*name, TensorView::new(Dtype::F32, shape.clone(), bytes)?));
+    }
+    let metadata = HashMap::from([(CHECKPOINT.to_owned(), digest.to_owned())]);
+    let encoded = safetensors::serialize(views, Some(metadata))?;
+    Ok(publish(&path_of(checkpoint), |writer| writer.write_all(&encoded))?)
+}
+
+/// A tensor's values on the processor, in row-major order.
+pub fn values(tensor: &Tensor) -> Result<Vec<f32>, TchError> {
+    let plain = tensor.f_detach()?.f_to_kind(Kind::Float)?.f_to_device(tch::Device::Cpu)?.f_contiguous()?;
+    let mut values = vec![0.0; plain.numel()];
+    plain.f_copy_data(&mut values, plain.numel())?;
+    Ok(values)
+}
+
+/// Removes the state files in the checkpoint's folder, but for those of the checkpoints in `kept`: a state is as large
+/// as the weights, and only the newest is ever read, and the one before it if its step is repeated.
+pub fn prune(folder: &Path, kept: &[&Path]) -> std::io::Result<()> {
+    let kept: Vec<Option<std::ffi::OsString>> =
+        kept.iter().map(|checkpoint| path_of(checkpoint).file_name().map(ToOwned::to_owned)).collect();
+    for entry in std::fs::read_dir(folder)? {
+        let entry = entry?;
+        let name = entry.file_name();
+        let text = name.to_string_lossy();
+        let is_state = text.starts_with('.') && text.ends_with(SUFFIX);
+        if is_state && !kept.contains(&Some(name.clone())) {
+            std::fs::remove_file(entry.path())?;
+        }
+    }
+    Ok(())
+}

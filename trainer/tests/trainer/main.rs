@@ -1,0 +1,11 @@
+//! Tests of the trainer. Expected values come from ONNX Runtime (`tests/fixtures/make.py`) or from arithmetic done by
+//! hand; training is tested through the real program.
+
+mod agreement;
+mod doorstep;
+mod learning;
+mod npy;
+mod refusal;
+mod schedule;
+mod step;
+mod support;

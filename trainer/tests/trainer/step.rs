@@ -1,0 +1,188 @@
+//! Whole steps through the real program.
+
+use crate::support::Run;
+use gleaner::onnx::{Model, start};
+
+const SIDE: usize = 8;
+const TRAIN: &str = "batch: 8, learning_rate: 0.05, threads: 2";
+
+/// Bright left halves are class 0, bright right halves class 1; every image has its own grain.
+fn pool(run: &Run, images: usize) -> Vec<(String, u32, f32)> {
+    (0..images)
+        .map(|number| {
+            let label = number % 2;
+            let pixels: Vec<u8> = (0..SIDE * SIDE)
+                .map(|place| {
+                    let grain = ((place * 31 + number * 17) % 64) as u8;
+                    let bright = usize::from(place % SIDE >= SIDE / 2) == label;
+                    grain + if bright { 160 } else { 0 }
+                })
+                .collect();
+            let name = format!("{number}.png");
+            run.image(&name, SIDE as u32, SIDE as u32, &pixels);
+            (name, label as u32, 1.0)
+        })
+        .collect()
+}
+
+fn manifest(run: &Run, samples: &[(String, u32, f32)]) {
+    let borrowed: Vec<(&str, u32, f32)> =
+        samples.iter().map(|(name, label, weight)| (name.as_str(), *label, *weight)).collect();
+    run.manifest(&borrowed);
+}
+
+fn ready(images: usize) -> (Run, Vec<(String, u32, f32)>) {
+    let run = Run::new();
+    run.config(SIDE as u32, TRAIN);
+    let samples = pool(&run, images);
+    manifest(&run, &samples);
+    start::convnet(2, 1, SIDE, SIDE, 1).unwrap().write(&run.path("start.onnx")).unwrap();
+    (run, samples)
+}
+
+fn report(run: &Run, name: &str) -> serde_json::Value {
+    serde_json::from_slice(&run.bytes(name)).unwrap()
+}
+
+#[test]
+fn training_lowers_the_loss_and_repeats_to_the_byte() {
+    let (run, _) = ready(33);
+    let mut losses = Vec::new();
+    let mut from = "start.onnx".to_owned();
+    for epoch in 1..=4 {
+        let to = format!("epoch-{epoch}.onnx");
+        let path = run.path("report.json");
+        let said = run.trained(&from, &to, epoch, &["--report", path.to_str().unwrap()]);
+        assert!(said.contains("33/33 images"), "{said}");
+        let report = report(&run, "report.json");
+        assert_eq!((report["images"].as_u64(), report["skipped"].as_u64()), (Some(33), Some(0)));
+        losses.push(report["loss"].as_f64().unwrap());
+        from = to;
+    }
+    assert!(losses[3] < 0.5 * losses[0], "{losses:?}");
+
+    run.trained("start.onnx", "again/epoch-1.onnx", 1, &[]);
+    assert_eq!(run.bytes("again/epoch-1.onnx"), run.bytes("epoch-1.onnx"));
+    let state = "again/.epoch-1.optimizer.safetensors";
+    run.trained("start.onnx", "more/epoch-1.onnx", 1, &[]);
+    assert_eq!(run.bytes("more/.epoch-1.optimizer.safetensors"), run.bytes(state));
+
+    let first = Model::read(&run.path("epoch-1.onnx")).unwrap();
+    let metadata = first.metadata();
+    assert_eq!(metadata["gleaner.parent"], Model::read(&run.path("start.onnx")).unwrap().digest());
+    assert_eq!((metadata["gleaner.epoch"].as_str(), metadata["gleaner.seed"].as_str()), ("1", "1"));
+}
+
+#[test]
+fn a_sample_of_weight_zero_contributes_nothing() {
+    let (run, mut samples) = ready(12);
+    for sample in samples.iter_mut().skip(8) {
+        sample.2 = 0.0;
+    }
+    manifest(&run, &samples);
+    run.trained("start.onnx", "one.onnx", 1, &[]);
+    // So its label does not matter ...
+    for sample in samples.iter_mut().skip(8) {
+        sample.1 = 1 - sample.1;
+    }
+    manifest(&run, &samples);
+    run.trained("start.onnx", "two.onnx", 1, &[]);
+    assert_eq!(run.bytes("one.onnx"), run.bytes("two.onnx"));
+    // ... while that of any other does.
+    samples[0].1 = 1 - samples[0].1;
+    manifest(&run, &samples);
+    run.trained("start.onnx", "three.onnx", 1, &[]);
+    assert_ne!(run.bytes("one.onnx"), run.bytes("three.onnx"));
+}
+
+#[test]
+fn the_epoch_decides_the_order() {
+    let (run, _) = ready(16);
+    run.trained("start.onnx", "one.onnx", 1, &[]);
+    run.trained("start.onnx", "two.onnx", 2, &[]);
+    let name = Model::read(&run.path("one.onnx")).unwrap().parameters()[0].name.clone();
+    assert_ne!(run.weights("one.onnx", &name), run.weights("two.onnx", &name));
+}
+
+#[test]
+fn the_last_single_image_joins_the_batch_before() {
+    // 17 images in batches of 8 leave one over, which BatchNormalization could not take.
+    let (run, _) = ready(17);
+    run.trained("start.onnx", "out.onnx", 1, &[]);
+    for parameter in Model::read(&run.path("out.onnx")).unwrap().parameters() {
+        assert!(run.weights("out.onnx", &parameter.name).iter().all(|value| value.is_finite()), "{}", parameter.name);
+    }
+}
+
+#[test]
+fn the_learning_rate_follows_the_plan() {
+    let (run, _) = ready(16);
+    let path = run.path("report.json");
+    let more = ["--report", path.to_str().unwrap(), "--work-done", "976", "--work-planned", "1000"];
+    run.trained("start.onnx", "out.onnx", 1, &more);
+    // The last of two batches of 8 has its middle at image 988; the warm-up's 0.05 leave 950 images for the cosine.
+    let share = (0.988 - 0.05) / 0.95;
+    let expected = 0.05 * (1.0 + (std::f64::consts::PI * share).cos()) / 2.0;
+    let found = report(&run, "report.json")["learning_rate"].as_f64().unwrap();
+    assert!((found - expected).abs() < 1e-12, "{found} instead of {expected}");
+}
+
+#[test]
+fn images_that_cannot_be_decoded_are_named_counted_and_left_out() {
+    let (run, mut samples) = ready(12);
+    run.trained("start.onnx", "without.onnx", 1, &[]);
+    std::fs::write(run.path("data/broken.png"), b"no image").unwrap();
+    samples.push(("broken.png".to_owned(), 0, 1.0));
+    samples.push(("absent.png".to_owned(), 1, 1.0));
+    manifest(&run, &samples);
+    let path = run.path("report.json");
+    let said = run.trained("start.onnx", "with.onnx", 1, &["--report", path.to_str().unwrap()]);
+    assert!(said.contains("broken.png") && said.contains("absent.png"), "{said}");
+    let report = report(&run, "report.json");
+    assert_eq!((report["images"].as_u64(), report["skipped"].as_u64()), (Some(12), Some(2)));
+    // Left out, they change nothing: the others keep their order.
+    assert_eq!(run.bytes("with.onnx"), run.bytes("without.onnx"));
+
+    manifest(&run, &samples[12..]);
+    let said = run.failed("start.onnx", &[]);
+    assert!(said.contains("none of the 2 images could be decoded"), "{said}");
+}
+
+#[test]
+fn labels_without_a_class_are_refused_by_line() {
+    let (run, mut samples) = ready(4);
+    samples[2].1 = 2;
+    manifest(&run, &samples);
+    let said = run.failed("start.onnx", &[]);
+    assert!(said.contains("manifest.csv:4: label 2 is outside the 2 classes"), "{said}");
+}
+
+#[test]
+fn a_manifest_must_have_images_and_numbers() {
+    let (run, mut samples) = ready(4);
+    manifest(&run, &[]);
+    let said = run.failed("start.onnx", &[]);
+    assert!(said.contains("manifest.csv: it lists no image"), "{said}");
+    samples[1].2 = -1.0;
+    manifest(&run, &samples);
+    let said = run.failed("start.onnx", &[]);
+    assert!(said.contains("manifest.csv:3: weight \"-1\""), "{said}");
+    std::fs::write(run.path("manifest.csv"), "path,label\na.png,0\n").unwrap();
+    let said = run.failed("start.onnx", &[]);
+    assert!(said.contains("no column \"weight\""), "{said}");
+}
+
+#[test]
+fn a_loss_that_runs_away_ends_the_step_and_writes_nothing() {
+    let (run, _) = ready(33);
+    let said = run.failed("start.onnx", &["--set", "train.learning_rate=1e30"]);
+    assert!(said.contains("nothing was written") && said.contains("train.learning_rate"), "{said}");
+    assert!(!run.path(".out.optimizer.safetensors").exists());
+}
+
+#[test]
+fn pixels_that_do_not_fit_the_model_are_refused() {
+    let (run, _) = ready(4);
+    let said = run.failed("start.onnx", &["--set", "pixels.size=[9, 8]"]);
+    assert!(said.contains("height 8") && said.contains("pixels.size"), "{said}");
+}
