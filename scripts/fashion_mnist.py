@@ -57,14 +57,28 @@ def fetch(folder):
         if shutil.which(tool) is None:
             sys.exit(f"fashion_mnist: there is no {tool} here; get the four idx files of Fashion-MNIST yourself and "
                      "run: make data FASHION_MNIST=FOLDER")
-    if subprocess.run(["apt-get", "download", "-q", PACKAGE], cwd=folder).returncode != 0:
-        sys.exit(f"fashion_mnist: apt-get found no {PACKAGE}; run apt-get update, or: make data FASHION_MNIST=FOLDER")
+    if not download(folder):
+        # No package lists on this machine, or old ones: lists of our own need no root.
+        own = folder.resolve() / "apt"
+        (own / "lists" / "partial").mkdir(parents=True, exist_ok=True)
+        (own / "cache" / "archives" / "partial").mkdir(parents=True, exist_ok=True)
+        options = ["-o", f"Dir::State::Lists={own}/lists", "-o", f"Dir::Cache={own}/cache"]
+        subprocess.run(["apt-get", "update", "-qq", *options], cwd=folder)
+        if not download(folder, *options):
+            sys.exit(f"fashion_mnist: apt-get found no {PACKAGE} (its message stands above); get the four idx files of "
+                     "Fashion-MNIST yourself and run: make data FASHION_MNIST=FOLDER")
     for package in folder.glob(f"{PACKAGE}_*.deb"):
         subprocess.run(["dpkg", "-x", package.name, "unpacked"], cwd=folder, check=True)
     found = list((folder / "unpacked").rglob("train-images-idx3-ubyte*"))
     if not found:
         sys.exit(f"fashion_mnist: {PACKAGE} holds no train-images-idx3-ubyte")
     return found[0].parent
+
+
+def download(folder, *options):
+    # As root, apt warns that its unprivileged user cannot write here; it then does the work itself.
+    command = ["apt-get", "download", "-qq", "-o", "APT::Sandbox::User=root", *options, PACKAGE]
+    return subprocess.run(command, cwd=folder).returncode == 0
 
 
 def read(folder, name):

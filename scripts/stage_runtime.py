@@ -26,8 +26,8 @@ HERE = Path(__file__).resolve().parent
 
 # The tags under which the pinned wheels were published: pip is told them, so that any Python 3 fetches the same files.
 TAGS = ["--python-version", "3.12", "--implementation", "cp", "--abi", "cp312", "--abi", "none"]
-PLATFORMS = ["manylinux_2_28_x86_64", "manylinux_2_27_x86_64", "manylinux_2_25_x86_64", "manylinux2014_x86_64",
-             "manylinux_2_17_x86_64", "manylinux1_x86_64"]
+PLATFORMS = ["manylinux_2_28_x86_64", "manylinux_2_27_x86_64", "manylinux_2_25_x86_64", "manylinux_2_18_x86_64",
+             "manylinux_2_17_x86_64", "manylinux2014_x86_64", "manylinux2010_x86_64", "manylinux1_x86_64"]
 
 # (pattern of paths inside the wheels, folder they go to; None keeps the path below torch/)
 PARTS = {

@@ -78,3 +78,8 @@ pub fn list_formats(config: &Config) -> Vec<lists::Format> {
     };
     config.lists.formats.iter().map(format).collect()
 }
+
+/// The format of the list that is handed on: the first that is not the manifest, which is always there beside it.
+pub fn list_format(config: &Config) -> lists::Format {
+    list_formats(config).into_iter().find(|format| *format != lists::Format::Csv).unwrap_or(lists::Format::Csv)
+}

@@ -43,7 +43,7 @@ fn an_epoch_is_recorded_from_its_list_to_its_validation() {
     assert_eq!(ledger.checkpoints().unwrap().len(), 1, "the awaited one has come");
     let Standing::Trained(newest) = ledger.standing().unwrap() else { panic!("a checkpoint was accepted") };
     assert_eq!((newest.checkpoint.digest.as_deref(), newest.validation), (Some("d0"), None));
-    let validation = Validation { epoch: 0, accuracy: 0.875, loss: 0.5 };
+    let validation = Validation { epoch: 0, accuracy: 0.875, loss: 0.5, images: 64, seconds: 0.25 };
     ledger.record_validation(&validation).unwrap();
     ledger.commit_epoch(&commit(1), None).unwrap();
     assert!(matches!(ledger.standing().unwrap(), Standing::Committed(epoch) if epoch.commit.epoch == 1));
@@ -117,7 +117,7 @@ fn checkpoints_are_told_apart_by_content() {
     assert_eq!(ledger.rejected("bad").unwrap().as_deref(), Some("NaN in fc.weight"));
     assert_eq!(ledger.rejected("good").unwrap(), None);
     assert!(matches!(ledger.standing().unwrap(), Standing::Committed(_)), "a rejected checkpoint is none");
-    let error = ledger.record_validation(&Validation { epoch: 0, accuracy: 1.0, loss: 0.0 }).unwrap_err().to_string();
+    let error = ledger.record_validation(&Validation { epoch: 0, accuracy: 1.0, loss: 0.0, images: 1, seconds: 0.5 }).unwrap_err().to_string();
     assert!(error.contains("epoch 0 was validated, but none of its checkpoints is accepted"), "{error}");
 
     ledger.record_checkpoint(&checkpoint(0, "good", CheckpointStatus::Accepted)).unwrap();

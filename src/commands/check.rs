@@ -65,10 +65,10 @@ fn libraries(findings: &mut Findings, config: &Config) {
     if let Some((path, build)) = findings.take(score::describe()) {
         findings.good(&format!("{}: {build}", path.display()));
     }
-    if config.trainer.program == TrainerProgram::BuiltIn {
-        if let Some(path) = findings.take(libraries::find(LIBTORCH)) {
-            findings.good(&format!("{}: libtorch", path.display()));
-        }
+    if config.trainer.program == TrainerProgram::BuiltIn
+        && let Some(path) = findings.take(libraries::find(LIBTORCH))
+    {
+        findings.good(&format!("{}: libtorch", path.display()));
     }
 }
 
@@ -94,10 +94,9 @@ fn pools(findings: &mut Findings, config: &Config, start: Option<&Classifier>) {
     let sets = [Some(&config.pool.train), Some(&config.pool.validation), config.pool.test.as_ref()];
     for source in sets.into_iter().flatten() {
         let Some(pool) = findings.take(Pool::load(source)) else { continue };
-        if let Some(classes) = start.and_then(|start| start.classes) {
-            if findings.take(pool.check(u32::try_from(classes).unwrap_or(u32::MAX))).is_none() {
-                continue;
-            }
+        let classes = start.and_then(|start| start.classes).and_then(|classes| u32::try_from(classes).ok());
+        if classes.is_some_and(|classes| findings.take(pool.check(classes)).is_none()) {
+            continue;
         }
         let missing: Vec<u32> = (0..pool.len()).filter(|&id| !pool.path(id).is_file()).collect();
         match missing.first() {

@@ -38,7 +38,7 @@ fn all() -> String {
 /// What one training step is told.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct Values {
-    /// The list to train on, in the first of `lists.formats`.
+    /// The list to train on, in the first of `lists.formats` that is not the manifest.
     pub list: PathBuf,
     /// The manifest of the same list, with weights and strata.
     pub manifest: PathBuf,

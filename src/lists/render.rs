@@ -52,12 +52,12 @@ pub(super) fn render(format: Format, rows: &[Row<'_>], to: &mut dyn Write) -> io
             serde_json::to_writer(&mut *to, path)?;
             writeln!(to, ", \"label\": {}}}", row.label)
         }),
-        Format::Csv => manifest(rows, to),
+        Format::Csv => manifest(rows, to).map_err(into_io),
         Format::Tree => Err(io::Error::other("a tree is a folder, not a file")),
     }
 }
 
-fn manifest(rows: &[Row<'_>], to: &mut dyn Write) -> io::Result<()> {
+fn manifest(rows: &[Row<'_>], to: &mut dyn Write) -> csv::Result<()> {
     let mut writer = csv::WriterBuilder::new().terminator(csv::Terminator::Any(b'\n')).from_writer(to);
     writer.write_record(HEADER)?;
     for (order, row) in rows.iter().enumerate() {
@@ -73,7 +73,15 @@ fn manifest(rows: &[Row<'_>], to: &mut dyn Write) -> io::Result<()> {
         writer.write_field(row.weight.to_string())?;
         writer.write_record(None::<&[u8]>)?;
     }
-    writer.flush()
+    Ok(writer.flush()?)
+}
+
+/// The error of the disk itself, so that a full one is known as such.
+fn into_io(error: csv::Error) -> io::Error {
+    match error.into_kind() {
+        csv::ErrorKind::Io(error) => error,
+        other => io::Error::other(format!("{other:?}")),
+    }
 }
 
 fn whole(value: Option<u32>) -> String {

@@ -8,7 +8,6 @@ use super::examine::{Examined, judge};
 use super::{Run, ServiceError};
 use crate::launch::Report;
 use crate::ledger::{Outcome, Standing};
-use crate::lists::Format;
 use crate::settings;
 use crate::watch::{Now, Reconciler};
 
@@ -64,8 +63,7 @@ impl Run {
         match self.advance(&accepted.checkpoint, &never)? {
             Advance::Published(epoch) => {
                 let config = self.config();
-                let format = Format::written(&settings::list_formats(config)).next().unwrap_or(Format::Csv);
-                Ok(Mined::Published(config.lists.folder.join(format.epoch_name(epoch))))
+                Ok(Mined::Published(config.lists.folder.join(settings::list_format(config).epoch_name(epoch))))
             }
             Advance::Stopped | Advance::Cancelled => match self.ledger.outcome()? {
                 Some(outcome) => Ok(Mined::Ended(outcome)),

@@ -13,7 +13,8 @@ use crate::config::TrainerProgram;
 use crate::launch::{self, Backoff, Job, RunningJob, Values};
 use crate::ledger::{EpochRecord, Training};
 use crate::lists::Format;
-use crate::watch::{Now, Reconciler, Verdict};
+use crate::settings;
+use crate::watch::{Now, Reconciler, Verdict, WatchError};
 
 /// How long a training step has to end after SIGTERM.
 const GRACE: Duration = Duration::from_secs(3);
@@ -73,6 +74,8 @@ async fn attempt(mut run: Run, epoch: &EpochRecord, shutdown: &mut Shutdown) -> 
     let values = run.values(epoch)?;
     // What an earlier attempt said or left must not speak for this one.
     let _ = std::fs::remove_file(&values.report);
+    let folder = run.config().checkpoint.folder.clone();
+    std::fs::create_dir_all(&folder).map_err(|source| WatchError::Create { folder, source })?;
     let mut job = Job::new(run.command(&values)?);
     job.environment = values.environment();
     job.timeout = run.config().trainer.timeout;
@@ -160,8 +163,6 @@ impl Run {
         let config = self.config();
         let number = epoch.commit.epoch;
         let list = |format: Format| config.lists.folder.join(format.epoch_name(number));
-        let formats = crate::settings::list_formats(config);
-        let first = Format::written(&formats).next().unwrap_or(Format::Csv);
         let checkpoint_in = match self.ledger.newest_checkpoint()? {
             Some(newest) => newest.checkpoint.path,
             None => config.model.start.clone(),
@@ -169,7 +170,7 @@ impl Run {
         let spent = self.spent_before(number)?;
         let horizon = self.plan.horizon(config.stop.epochs, number, spent, visits(epoch) as usize);
         Ok(Values {
-            list: list(first),
+            list: list(settings::list_format(config)),
             manifest: list(Format::Csv),
             checkpoint_in,
             checkpoint_out: self.checkpoint_path(number),

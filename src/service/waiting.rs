@@ -96,8 +96,9 @@ impl Run {
         reason: &str,
         digest: Option<String>,
     ) -> Result<(), ServiceError> {
-        let config = self.config();
-        let mut look_out = Reconciler::new(&config.checkpoint.folder, self.pattern.clone(), config.checkpoint.quiet);
+        // Whoever wrote it has ended: there is nothing to wait for.
+        let quiet = std::time::Duration::ZERO;
+        let mut look_out = Reconciler::new(&self.config().checkpoint.folder, self.pattern.clone(), quiet);
         let mut found = None;
         look_out.look(epoch, Now::read(), &mut |candidate, _| {
             if candidate.path == path {

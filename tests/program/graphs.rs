@@ -2,10 +2,10 @@
 
 use std::sync::OnceLock;
 
+use gleaner::onnx::Model;
 use gleaner::onnx::proto::attribute_proto::AttributeType;
 use gleaner::onnx::proto::type_proto::Value;
 use gleaner::onnx::proto::{AttributeProto, NodeProto, TypeProto};
-use gleaner::onnx::Model;
 
 use super::tables::parquet;
 use super::workshop::{Workshop, images};

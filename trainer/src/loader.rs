@@ -156,13 +156,7 @@ struct Decoded {
     weight: f32,
 }
 
-fn decode(
-    samples: &[Sample],
-    index: u32,
-    recipe: &Recipe,
-    normaliser: &Normaliser,
-    draws: &Draws,
-) -> Option<Decoded> {
+fn decode(samples: &[Sample], index: u32, recipe: &Recipe, normaliser: &Normaliser, draws: &Draws) -> Option<Decoded> {
     let sample = samples.get(usize::try_from(index).ok()?)?;
     let preprocess = &recipe.preprocess;
     let mut pixels = vec![0; preprocess.bytes()];

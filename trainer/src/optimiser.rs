@@ -69,7 +69,9 @@ impl Optimiser {
     /// Takes up velocities of an earlier step. Returns `false`, and stays at rest, unless there is one of the right
     /// size for every weight.
     pub fn resume(&mut self, velocities: &BTreeMap<String, Vec<f32>>) -> Result<bool, TchError> {
-        let fits = |moving: &Moving| velocities.get(&moving.name).is_some_and(|values| values.len() == moving.velocity.numel());
+        let fits = |moving: &Moving| {
+            velocities.get(&moving.name).is_some_and(|values| values.len() == moving.velocity.numel())
+        };
         if !self.weights.iter().all(fits) {
             return Ok(false);
         }

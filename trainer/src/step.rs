@@ -28,7 +28,7 @@ const REPORT_EVERY: Duration = Duration::from_secs(5);
 
 /// Runs `gleaner-trainer step`.
 ///
-/// Nothing is written unless the whole step succeeds. Then the optimiser's state comes first and the checkpoint last:
+/// Nothing is written unless the whole step succeeds. Then the optimiser's state and the report come first and the checkpoint last:
 /// whoever sees the checkpoint sees everything that belongs to it.
 pub fn run(arguments: &StepArguments) -> anyhow::Result<()> {
     let config = Config::load(&arguments.config, &arguments.overrides)?;
@@ -52,12 +52,11 @@ pub fn run(arguments: &StepArguments) -> anyhow::Result<()> {
     manifest.check_labels(frame.classes(&graph, device)?, model.file())?;
     resume(&mut optimiser, &arguments.checkpoint_in, model.digest())?;
 
-    let schedule = Schedule {
-        learning_rate: config.train.learning_rate,
-        warmup: config.train.warmup,
-        done: arguments.work_done,
-        planned: arguments.work_planned,
-    };
+    let [done, planned] = [arguments.work_done, arguments.work_planned];
+    if !(done.is_finite() && planned.is_finite() && done >= 0.0 && planned >= 0.0) {
+        bail!("--work-done {done} and --work-planned {planned} must be numbers of images, 0 or more");
+    }
+    let schedule = Schedule { learning_rate: config.train.learning_rate, warmup: config.train.warmup, done, planned };
     if schedule.is_over() {
         eprintln!("warning: the planned work is done, so the learning rate is 0 and this step changes no weight");
     }
@@ -77,13 +76,13 @@ pub fn run(arguments: &StepArguments) -> anyhow::Result<()> {
     let bytes = export(&mut model, &pass.graph, provenance)?;
     let checkpoint = arguments.checkpoint_out.as_path();
     state::write(&optimiser, checkpoint, &digest::of_bytes(&bytes))?;
-    publish(checkpoint, |writer| writer.write_all(&bytes))?;
-    if let Err(error) = state::prune(folder(checkpoint), &[&arguments.checkpoint_in, checkpoint]) {
-        eprintln!("note: older optimiser states in {} stay: {error}", folder(checkpoint).display());
-    }
     if let Some(path) = &arguments.report {
         let text = serde_json::to_vec_pretty(&outcome.report())?;
         publish(path, |writer| writer.write_all(&text))?;
+    }
+    publish(checkpoint, |writer| writer.write_all(&bytes))?;
+    if let Err(error) = state::prune(folder(checkpoint), &[&arguments.checkpoint_in, checkpoint]) {
+        eprintln!("note: older optimiser states in {} stay: {error}", folder(checkpoint).display());
     }
     Ok(())
 }
@@ -195,7 +194,8 @@ impl Pass {
         while let Some(batch) = loader.next_batch() {
             number += 1;
             outcome.learning_rate = self.schedule.rate(outcome.images, batch.len());
-            let loss = self.learn(optimiser, &batch, outcome.learning_rate).with_context(|| format!("batch {number}"))?;
+            let loss =
+                self.learn(optimiser, &batch, outcome.learning_rate).with_context(|| format!("batch {number}"))?;
             if !loss.is_finite() {
                 bail!(
                     "batch {number}: the loss is {loss} at learning rate {:.6}; nothing was written; \
@@ -225,7 +225,6 @@ impl Pass {
         let images = Tensor::f_from_slice(&batch.images)?.f_reshape(self.frame.shape(i64::try_from(batch.len())?))?;
         let labels = Tensor::f_from_slice(&batch.labels)?.f_to_device(self.device)?;
         let weights = Tensor::f_from_slice(&batch.weights)?.f_to_device(self.device)?;
-        let images = if std::env::var_os("CL").is_some() { images.f_permute([0,2,3,1])?.f_contiguous()?.f_permute([0,3,1,2])? } else { images };
         let logits = self.graph.logits(&images.f_to_device(self.device)?, Mode::Train)?;
         let loss = weighted_cross_entropy(&logits, &labels, &weights)?;
         let value = loss.f_double_value(&[])?;

@@ -132,8 +132,7 @@ fn weights(model: &Model, device: Device) -> Result<(Vec<Parameter>, Constants),
                 constants.integers.insert(name.to_owned(), values);
             }
             Values::F32(values) => {
-                let mut tensor = Tensor::f_from_slice(&values)?.f_reshape(&dims)?.f_to_device(device)?;
-                if dims.len() == 4 && std::env::var_os("CL").is_some() { tensor = tensor.f_permute([0,2,3,1])?.f_contiguous()?.f_permute([0,3,1,2])?; }
+                let tensor = Tensor::f_from_slice(&values)?.f_reshape(&dims)?.f_to_device(device)?;
                 parameters.push(Parameter { name: name.to_owned(), tensor, role: Role::Fixed });
                 if values.len() <= LONGEST_CONSTANT {
                     constants.floats.insert(name.to_owned(), values);
@@ -216,7 +215,8 @@ fn logits_name<'a>(model: &'a Model, classifier: &'a Classifier) -> Result<&'a s
     if classifier.kind == OutputKind::Logits {
         return Ok(name);
     }
-    let maker = |name: &str| model.graph().node.iter().find(|node| node.output.first().is_some_and(|made| made == name));
+    let maker =
+        |name: &str| model.graph().node.iter().find(|node| node.output.first().is_some_and(|made| made == name));
     while let Some(node) = maker(name) {
         let Some(input) = node.input.first() else { break };
         match node.op_type() {

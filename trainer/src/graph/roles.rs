@@ -28,10 +28,7 @@ pub(super) struct Conflict {
 pub(super) type Shapes<'a> = BTreeMap<&'a str, (usize, usize)>;
 
 /// Gives every floating-point initializer that has a part in training its role; the others stay.
-pub(super) fn assign<'a>(
-    graph: &'a GraphProto,
-    shapes: &Shapes<'a>,
-) -> Result<BTreeMap<&'a str, Role>, Conflict> {
+pub(super) fn assign<'a>(graph: &'a GraphProto, shapes: &Shapes<'a>) -> Result<BTreeMap<&'a str, Role>, Conflict> {
     let mut roles: BTreeMap<&str, Role> = BTreeMap::new();
     // Initializers seen through nodes that only rearrange them.
     let mut origins: BTreeMap<&str, &str> = shapes.keys().map(|&name| (name, name)).collect();
@@ -57,7 +54,8 @@ pub(super) fn assign<'a>(
             origins.insert(output, initializer);
             continue;
         }
-        let trained = |name: &str| matches!(origins.get(name).and_then(|name| roles.get(name)), Some(Role::Trained { .. }));
+        let trained =
+            |name: &str| matches!(origins.get(name).and_then(|name| roles.get(name)), Some(Role::Trained { .. }));
         if node.input.iter().any(|name| downstream.contains(name.as_str()) || trained(name)) {
             downstream.extend(node.output.iter().map(String::as_str));
         }

@@ -51,7 +51,8 @@ fn where_libtorch_is_missing_the_message_says_where_it_was_sought() {
     let (output, said) = start(&program, None, &FORWARD);
     assert_eq!(output.status.code(), Some(1));
     let above = folder.path().join("runtime/libtorch/lib");
-    for part in ["libtorch_cpu.so", &above.to_string_lossy(), "lib/gleaner/libtorch/lib", "`make`", "GLEANER_LIBTORCH"] {
+    for part in ["libtorch_cpu.so", &above.to_string_lossy(), "lib/gleaner/libtorch/lib", "`make`", "GLEANER_LIBTORCH"]
+    {
         assert!(said.contains(part), "{part} is not in: {said}");
     }
     let named = folder.path().join("elsewhere");

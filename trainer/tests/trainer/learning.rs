@@ -27,6 +27,17 @@ fn weights_of_samples_count_and_the_batch_divides() {
 }
 
 #[test]
+fn images_may_have_their_channels_last() {
+    let run = Run::new();
+    run.start("train-channels-last.onnx");
+    run.config(2, RATE);
+    two_images(&run);
+    run.manifest(&[("a.png", 0, 1.0), ("b.png", 1, 3.0)]);
+    run.trained("start.onnx", "out.onnx", 1, &[]);
+    assert_near(&run.weights("out.onnx", "w")[..4], &[0.025, -0.075, 0.0, -0.05], 1e-7);
+}
+
+#[test]
 fn a_softmax_at_the_end_belongs_to_the_loss() {
     let run = Run::new();
     run.start("train-softmax.onnx");
@@ -171,7 +182,11 @@ fn dropout_drops_and_repeats() {
     run.trained("start.onnx", "other.onnx", 2, &[]);
     assert_eq!(run.bytes("one.onnx"), run.bytes("two.onnx"));
     let moved = |name: &str| -> Vec<bool> {
-        run.weights(name, "w").iter().zip(run.weights("start.onnx", "w")).map(|(after, before)| *after != before).collect()
+        run.weights(name, "w")
+            .iter()
+            .zip(run.weights("start.onnx", "w"))
+            .map(|(after, before)| *after != before)
+            .collect()
     };
     // Over two epochs of four pixels, some were dropped and some were kept.
     let all = [moved("one.onnx"), moved("other.onnx")].concat();

@@ -167,6 +167,10 @@ fn a_manifest_must_have_images_and_numbers() {
     manifest(&run, &samples);
     let said = run.failed("start.onnx", &[]);
     assert!(said.contains("manifest.csv:3: weight \"-1\""), "{said}");
+    let whole = run.bytes("manifest.csv");
+    std::fs::write(run.path("manifest.csv"), &whole[..whole.len() - 1]).unwrap();
+    let said = run.failed("start.onnx", &[]);
+    assert!(said.contains("cut short"), "{said}");
     std::fs::write(run.path("manifest.csv"), "path,label\na.png,0\n").unwrap();
     let said = run.failed("start.onnx", &[]);
     assert!(said.contains("no column \"weight\""), "{said}");
@@ -178,6 +182,17 @@ fn a_loss_that_runs_away_ends_the_step_and_writes_nothing() {
     let said = run.failed("start.onnx", &["--set", "train.learning_rate=1e30"]);
     assert!(said.contains("nothing was written") && said.contains("train.learning_rate"), "{said}");
     assert!(!run.path(".out.optimizer.safetensors").exists());
+}
+
+#[test]
+fn augmentation_follows_the_seed() {
+    let (run, _) = ready(16);
+    let augmented = ["--set", "pixels.augment.flip=true", "--set", "pixels.augment.pad=1"];
+    run.trained("start.onnx", "plain.onnx", 1, &[]);
+    run.trained("start.onnx", "one.onnx", 1, &augmented);
+    run.trained("start.onnx", "two.onnx", 1, &augmented);
+    assert_eq!(run.bytes("one.onnx"), run.bytes("two.onnx"));
+    assert_ne!(run.bytes("one.onnx"), run.bytes("plain.onnx"));
 }
 
 #[test]

@@ -26,16 +26,7 @@ fn compute(inputs: Inputs<'_>, window: &Window, declared: &[i64], groups: i64) -
     let fitted = window.fit(extents, kernel)?;
     let none = vec![0; kernel.len()];
     let convolve = |image: &Tensor, padding: &[i64]| {
-        image.f_convolution(
-            weight,
-            inputs.maybe(2),
-            &fitted.strides,
-            padding,
-            &fitted.dilations,
-            false,
-            &none,
-            groups,
-        )
+        image.f_convolution(weight, inputs.maybe(2), &fitted.strides, padding, &fitted.dilations, false, &none, groups)
     };
     Ok(match fitted.symmetric() {
         Some(padding) => convolve(image, &padding)?,

@@ -67,8 +67,7 @@ pub(super) fn transpose(node: &mut Reader<'_>) -> Result<Compute, Refusal> {
 pub(super) fn reduce_mean(node: &mut Reader<'_>) -> Result<Compute, Refusal> {
     let keep = node.integer("keepdims")?.unwrap_or(1) != 0;
     let nothing_means_all = node.integer("noop_with_empty_axes")?.unwrap_or(0) == 0;
-    let named =
-        if node.opset < 18 { node.integers("axes")? } else { node.constant_integers(1, "the list of axes")? };
+    let named = if node.opset < 18 { node.integers("axes")? } else { node.constant_integers(1, "the list of axes")? };
     let axes = named.unwrap_or_default();
     Ok(Box::new(move |inputs, _| {
         let input = inputs.get(0)?;
@@ -85,8 +84,7 @@ pub(super) fn reduce_mean(node: &mut Reader<'_>) -> Result<Compute, Refusal> {
 
 /// Up to version 12 of the operator set the axes are an attribute, afterwards an input.
 pub(super) fn squeeze(node: &mut Reader<'_>) -> Result<Compute, Refusal> {
-    let named =
-        if node.opset < 13 { node.integers("axes")? } else { node.constant_integers(1, "the list of axes")? };
+    let named = if node.opset < 13 { node.integers("axes")? } else { node.constant_integers(1, "the list of axes")? };
     let Some(axes) = named else {
         return Err(Refusal::new("it names no axes, so a batch of one image would lose its first one; name them"));
     };

@@ -15,10 +15,7 @@ pub(super) fn log_softmax(node: &mut Reader<'_>) -> Result<Compute, Refusal> {
 
 /// From version 13 of the operator set on the sum runs over one axis, the last by default; before, over all axes from
 /// the given one on, the second by default.
-fn along(
-    node: &mut Reader<'_>,
-    apply: fn(&Tensor, i64) -> Result<Tensor, TchError>,
-) -> Result<Compute, Refusal> {
+fn along(node: &mut Reader<'_>, apply: fn(&Tensor, i64) -> Result<Tensor, TchError>) -> Result<Compute, Refusal> {
     let named = node.integer("axis")?;
     if node.opset >= 13 {
         let axis = named.unwrap_or(-1);

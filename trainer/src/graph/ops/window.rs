@@ -59,7 +59,9 @@ impl Window {
             Padding::Explicit(pads) => filled(pads, (0, 0), axes, "pads")?,
             Padding::SameUpper | Padding::SameLower => {
                 let per_axis = extents.iter().zip(kernel).zip(&strides).zip(&dilations);
-                per_axis.map(|(((&extent, &size), &stride), &dilation)| self.same(extent, span(size, dilation), stride)).collect()
+                per_axis
+                    .map(|(((&extent, &size), &stride), &dilation)| self.same(extent, span(size, dilation), stride))
+                    .collect()
             }
         };
         Ok(Fitted { strides, dilations, pads })
@@ -111,7 +113,7 @@ fn pairs(pads: &[i64]) -> Result<Vec<(i64, i64)>, Refusal> {
     if let Some(pad) = pads.iter().find(|&&pad| !(0..=LARGEST).contains(&pad)) {
         return Err(Refusal::new(format!("attribute \"pads\" contains {pad}; each entry must be 0 or more")));
     }
-    if pads.len() % 2 != 0 {
+    if !pads.len().is_multiple_of(2) {
         return Err(Refusal::new(format!("attribute \"pads\" has {} entries; it needs two per axis", pads.len())));
     }
     let (before, after) = pads.split_at(pads.len() / 2);
