@@ -117,7 +117,10 @@ fn checkpoints_are_told_apart_by_content() {
     assert_eq!(ledger.rejected("bad").unwrap().as_deref(), Some("NaN in fc.weight"));
     assert_eq!(ledger.rejected("good").unwrap(), None);
     assert!(matches!(ledger.standing().unwrap(), Standing::Committed(_)), "a rejected checkpoint is none");
-    let error = ledger.record_validation(&Validation { epoch: 0, accuracy: 1.0, loss: 0.0, images: 1, seconds: 0.5 }).unwrap_err().to_string();
+    let error = ledger
+        .record_validation(&Validation { epoch: 0, accuracy: 1.0, loss: 0.0, images: 1, seconds: 0.5 })
+        .unwrap_err()
+        .to_string();
     assert!(error.contains("epoch 0 was validated, but none of its checkpoints is accepted"), "{error}");
 
     ledger.record_checkpoint(&checkpoint(0, "good", CheckpointStatus::Accepted)).unwrap();

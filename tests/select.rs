@@ -4,7 +4,7 @@ use std::collections::BTreeMap;
 
 use gleaner::draw::{Draws, Stream};
 use gleaner::select::{
-    Choice, Member, Stratum, confidence, cut, expansion_counts, full, initial, order, patent_expand, patent_thin,
+    Choice, Member, Stratum, confidence, cut, expansion_counts, initial, order, patent_expand, patent_thin,
     patent_thin_and_expand, share_count, uniform,
 };
 
@@ -77,9 +77,6 @@ fn random_subsets_have_exact_counts_and_equal_chances() {
         let chi = chi_squared(&counts, 4000, 0.3);
         assert!(chi < CHI_100, "chi-squared {chi}");
     }
-
-    assert_eq!(samples(&full(3)), [0, 1, 2]);
-    assert!(full(3).iter().all(|choice| choice.stratum == Stratum::Full && choice.weight == 1.0));
 }
 
 /// 100 known images, 1000 to 1099, in groups of 1, 2, 3, 10, 37 and 47, the last without a cluster.

@@ -27,7 +27,7 @@ impl PreparedSamples {
 impl Ledger {
     /// Writes `samples` to the disk under a provisional name, see [`Samples::write`] for `name`.
     ///
-    /// Hand the result to [`Ledger::commit_epoch`] or [`Ledger::commit_samples`]; preparing again before that replaces it.
+    /// Hand the result to [`Ledger::commit_epoch`]; preparing again before that replaces it.
     pub fn prepare_samples(
         &self,
         samples: &Samples,

@@ -55,12 +55,6 @@ impl Ledger {
         samples.map_or(Ok(()), |_| self.finish_samples())
     }
 
-    /// Makes prepared samples the samples, apart from an epoch: as when a run ends.
-    pub fn commit_samples(&mut self, samples: PreparedSamples) -> Result<(), LedgerError> {
-        self.transact("the samples cannot be committed", |transaction| replace_samples(transaction, &samples))?;
-        self.finish_samples()
-    }
-
     /// Notes what the training of an epoch took; a later call for the same epoch replaces it.
     pub fn record_training(&mut self, epoch: u32, training: &Training) -> Result<(), LedgerError> {
         let changed = self.transact(format!("the training of epoch {epoch} cannot be recorded"), |transaction| {

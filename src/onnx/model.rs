@@ -147,11 +147,6 @@ impl Model {
         &self.proto
     }
 
-    /// The whole message, for editing. Nothing is checked again until the model is read.
-    pub fn proto_mut(&mut self) -> &mut ModelProto {
-        &mut self.proto
-    }
-
     /// The version of the standard operators, if the model says it.
     pub fn opset(&self) -> Option<i64> {
         let standard = self.proto.opset_import.iter().find(|set| matches!(set.domain(), "" | "ai.onnx"));

@@ -51,6 +51,10 @@ impl Session {
         let embedding =
             onnx::expose_embedding(&mut model, &options.embedding).map_err(|error| refused(error.to_string()))?;
         let shape = input_shape(&classifier, options).map_err(&refused)?;
+        if classifier.batch.is_none() {
+            // A shape that is known beforehand lets ONNX Runtime plan its memory once.
+            onnx::set_batch(&mut model, Some(shape[0]));
+        }
         let ort_refused = |error: ort::Error| refused(format!("ONNX Runtime does not load it: {error}"));
         let bytes = model.to_bytes().map_err(|error| refused(error.to_string()))?;
         let session = builder(&environment, options.threads)

@@ -17,7 +17,7 @@ mod random;
 pub use confidence::confidence;
 pub use patent::{expansion_counts, patent_expand, patent_thin, patent_thin_and_expand};
 pub use publish::{cut, order};
-pub use random::{full, initial, share_count, uniform};
+pub use random::{initial, share_count, uniform};
 
 /// Why an image is in a subset.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Hash)]

@@ -1,4 +1,4 @@
-//! Subsets drawn at random from the whole pool, and the whole pool itself.
+//! Subsets drawn at random from the whole pool.
 
 use super::pick::{keep, rounded_at_least_one};
 use super::{Choice, Member, Stratum, settle};
@@ -19,11 +19,6 @@ pub fn initial(len: u32, fraction: f64, seed: u64) -> Vec<Choice> {
 /// weight 1: the control that a policy has to beat.
 pub fn uniform(len: u32, count: u32, seed: u64, epoch: u32) -> Vec<Choice> {
     draw(len, count, &Draws::new(seed, epoch, Stream::Uniform), Stratum::Uniform)
-}
-
-/// All images of a pool of `len`, at weight 1.
-pub fn full(len: u32) -> Vec<Choice> {
-    choices((0..len).collect(), Stratum::Full)
 }
 
 fn draw(len: u32, count: u32, draws: &Draws, stratum: Stratum) -> Vec<Choice> {

@@ -51,6 +51,8 @@ impl Run {
         if chosen.choices.is_empty() {
             return self.finish("the scan found nothing left to train on", cancel);
         }
+        // The memory is the trainer's now.
+        self.loaded = None;
         self.publish(epoch + 1, Some(epoch), &chosen)?;
         Ok(Advance::Published(epoch + 1))
     }

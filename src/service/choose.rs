@@ -138,9 +138,7 @@ impl Choosing<'_> {
     fn scan(&self, scorer: &Scorer, rule: Rule, order: &[u32]) -> Result<Harvest, ScoreError> {
         let quota = self.quota() as usize;
         let limits = Limits { quota, forwards: self.plan.forwards(self.config.mine.budget, quota, self.spent) };
-        tracing::info!(
-            epoch = self.epoch, candidates = order.len(), quota, forwards = limits.forwards, "scanning"
-        );
+        tracing::info!(epoch = self.epoch, candidates = order.len(), quota, forwards = limits.forwards, "scanning");
         let augment = settings::scan_augment(self.config, self.epoch);
         Scan { pool: self.pool, rule, limits, augment, cancel: self.cancel }.run(scorer, order)
     }

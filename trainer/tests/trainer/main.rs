@@ -9,6 +9,7 @@ mod doorstep;
 mod learning;
 mod npy;
 mod refusal;
+mod round_trip;
 mod schedule;
 mod step;
 mod support;

@@ -38,9 +38,15 @@ impl Run {
 
     /// Pixels are not shifted and not scaled but by 255, so that levels 0 and 255 become 0 and 1.
     pub fn config(&self, side: u32, train: &str) {
+        self.config_of(1, side as usize, train);
+    }
+
+    /// The same with so many channels.
+    pub fn config_of(&self, channels: usize, side: usize, train: &str) {
+        let (mean, std) = (vec![0.0; channels], vec![1.0; channels]);
         let text = format!(
             "pool: {{train: {0}/data/pool.txt, validation: {0}/data/validation.txt}}\n\
-             pixels: {{size: [{side}, {side}], channels: 1, mean: [0.0], std: [1.0]}}\n\
+             pixels: {{size: [{side}, {side}], channels: {channels}, mean: {mean:?}, std: {std:?}}}\n\
              model: {{start: {0}/start.onnx}}\n\
              train: {{{train}}}\n",
             self.folder.path().display()
