@@ -3,6 +3,7 @@
 use std::path::PathBuf;
 use std::process::ExitCode;
 
+use anyhow::Context;
 use clap::Args;
 
 use super::Configured;
@@ -21,7 +22,9 @@ pub struct Arguments {
 /// Runs `gleaner mine`: validates the checkpoint, scans, clusters, selects and publishes, exactly as the service does.
 pub fn main(arguments: &Arguments) -> anyhow::Result<ExitCode> {
     let mut run = Run::open(super::run::invocation(&arguments.configured)?)?;
-    match run.mine(arguments.checkpoint.as_deref())? {
+    // The ledger remembers where it lies, and is read from other working directories too.
+    let checkpoint = arguments.checkpoint.as_deref().map(std::path::absolute).transpose();
+    match run.mine(checkpoint.context("the working directory cannot be told")?.as_deref())? {
         Mined::Published(list) => println!("{}", list.display()),
         Mined::Ended(outcome) => println!("ended by {}", outcome.reason),
     }

@@ -31,9 +31,12 @@ fn undisturbed(policy: &str, threads: u32) -> [Vec<u8>; 3] {
     results(&workshop)
 }
 
-/// Killed as soon as the scan begins, then once more when it is on its way.
+/// Asked to end in the scan, then killed as soon as it begins, and once more when it is on its way.
 fn killed(policy: &str, threads: u32) -> [Vec<u8>; 3] {
     let workshop = workshop(policy, threads);
+    let mut service = workshop.serve();
+    service.until_said("scanning");
+    assert!(service.stop().well().contains("interrupted"));
     for into_the_scan in [0, 150] {
         let mut service = workshop.serve();
         service.until_said("scanning");

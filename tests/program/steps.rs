@@ -170,3 +170,27 @@ fn the_other_rules_end_a_run_too_and_say_so() {
     let (said, epochs) = ended(&["policy=uniform", "plan.cost=0.3"]);
     assert!(said.contains("ended by plan.cost: the planned work of 30 visits is done") && epochs == 4, "{said}");
 }
+
+#[test]
+fn a_run_goes_on_from_turns_by_hand_and_after_a_stop_rule_was_raised() {
+    let workshop = Workshop::new(100, "trainer: {command: [sh, train.sh]}\nstop: {epochs: 2}\n");
+    workshop.write("train.sh", SCRIPT.replace("\"$@\"", "").as_str());
+    // A new run refuses checkpoints that lie about, so the first list comes before the first checkpoint.
+    workshop.run(&["mine", "-c", "config.yaml"]).badly();
+    assert!(workshop.next_is(0));
+    workshop.drop_in(0, skilled());
+    workshop.mine(0).well();
+    assert!(workshop.run(&["run", "-c", "config.yaml"]).well().contains("ended by stop.epochs: 2 epochs are done"));
+    assert!(!workshop.path("told-0.txt").exists(), "epoch 0 was trained by hand");
+    let told = workshop.read("told-1.txt");
+    let before = workshop.path("watch/epoch-0000.onnx");
+    assert!(told.contains(&format!("GLEANER_CHECKPOINT_IN={}\n", before.display())), "{told}");
+
+    let lists = content(&workshop, "lists");
+    let more = workshop.run(&["run", "-c", "config.yaml", "--set", "stop.epochs=3"]);
+    assert!(more.well().contains("ended by stop.epochs: 3 epochs are done"));
+    assert!(!workshop.path("told-0.txt").exists() && workshop.path("told-2.txt").exists());
+    let now = content(&workshop, "lists");
+    assert!(lists.iter().filter(|(name, _)| name.starts_with("epoch")).all(|(name, list)| now[name] == *list));
+    assert!(workshop.next_is(2));
+}

@@ -91,7 +91,7 @@ fn a_step_that_hangs_is_ended_with_all_its_processes() {
 #[test]
 fn a_signal_ends_the_service_and_its_trainer_and_the_next_start_continues() {
     // Both the shell and its child are deaf to SIGTERM.
-    let deaf = "trap '' TERM\necho $$ > first; sleep 600 & echo $! > second\nwait; sleep 600\n";
+    let deaf = "trap '' TERM\necho $$ > first; sleep 600 & echo $! > part; mv part second\nwait; sleep 600\n";
     let workshop = workshop(deaf);
     let mut service = workshop.serve();
     service.until("the trainer", || workshop.path("second").exists().then_some(()));
@@ -104,6 +104,18 @@ fn a_signal_ends_the_service_and_its_trainer_and_the_next_start_continues() {
     workshop.write("train.sh", GOOD);
     assert!(workshop.serve().end().well().contains("ended by stop.epochs: 2 epochs are done"));
     assert!(events(&workshop).is_empty(), "an interruption is no failure");
+}
+
+#[test]
+fn a_killed_service_takes_its_trainer_along() {
+    let workshop = workshop("echo $$ > first.part; mv first.part first; exec sleep 600\n");
+    let mut service = workshop.serve();
+    service.until("the trainer", || workshop.path("first").exists().then_some(()));
+    assert!(is_alive(&workshop, "first"));
+    service.kill();
+    until("the trainer's end", || (!is_alive(&workshop, "first")).then_some(()));
+    workshop.write("train.sh", GOOD);
+    assert!(workshop.serve().end().well().contains("ended by stop.epochs: 2 epochs are done"));
 }
 
 /// Whether the process whose number stands in this file runs; one that has ended and waits to be reaped does not.

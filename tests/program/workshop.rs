@@ -77,9 +77,9 @@ impl Workshop {
     /// With so many images in the pool; `config` stands behind the part that all tests have in common.
     pub(crate) fn new(pool: usize, config: &str) -> Self {
         let workshop = Self(tempfile::tempdir().unwrap());
-        workshop.write("pool.txt", &(images("pool.txt", pool).join("\n") + "\n"));
-        workshop.write("validation.txt", &(images("validation.txt", IMAGES).join("\n") + "\n"));
-        workshop.write("config.yaml", &format!("{COMMON}{config}"));
+        workshop.write("pool.txt", images("pool.txt", pool).join("\n") + "\n");
+        workshop.write("validation.txt", images("validation.txt", IMAGES).join("\n") + "\n");
+        workshop.write("config.yaml", format!("{COMMON}{config}"));
         workshop.new_graph(10, "start.onnx");
         workshop
     }
