@@ -5,8 +5,8 @@ SHELL := bash
 .DEFAULT_GOAL := all
 
 PYTHON ?= python3
-# cpu or cuda: which native libraries are staged.
-RUNTIME ?= cpu
+# cpu or cuda: which native libraries are staged; once staged, they stay until the other kind is asked for.
+RUNTIME ?= $(or $(firstword $(shell cat runtime/staged 2>/dev/null)),cpu)
 # A folder with the four idx files of Fashion-MNIST; empty fetches Debian's package.
 FASHION_MNIST ?=
 # Cuts the demo's runs to this many epochs; empty runs them to the end of their planned work.

@@ -72,6 +72,8 @@ def main():
         staged = Path(wheels) / "staged"
         for wheel in sorted(Path(wheels).glob("*.whl")):
             unpack(wheel, PARTS[kind], staged)
+        # From here on until all of it stands, it is neither the old staging nor the new.
+        mark.unlink(missing_ok=True)
         for part in ("onnxruntime", "libtorch"):
             if not (staged / part).is_dir():
                 sys.exit(f"stage_runtime: the wheels hold no {part}; check {pins}")

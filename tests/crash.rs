@@ -56,7 +56,7 @@ fn a_service_that_will_be_killed() {
         samples.record_visit(0, epoch);
         let prepared = ledger.prepare_samples(&samples, &mut name).unwrap();
         let commit = EpochCommit { epoch, lists: published.names().collect(), ..EpochCommit::default() };
-        ledger.commit_epoch(&commit, Some(prepared)).unwrap();
+        ledger.commit_epoch(&commit, &[], Some(prepared)).unwrap();
         point_next(&lists, epoch, &[Format::Txt]).unwrap();
     }
 }

@@ -27,7 +27,7 @@ fn an_epoch_is_recorded_from_its_list_to_its_validation() {
     let folder = tempfile::tempdir().unwrap();
     let mut ledger = begun(folder.path());
     assert_eq!(ledger.standing().unwrap(), Standing::Fresh);
-    ledger.commit_epoch(&commit(0), None).unwrap();
+    ledger.commit_epoch(&commit(0), &[], None).unwrap();
     let epoch = ledger.last_epoch().unwrap().unwrap();
     assert_eq!(
         (&epoch.commit, epoch.status, epoch.training),
@@ -45,7 +45,7 @@ fn an_epoch_is_recorded_from_its_list_to_its_validation() {
     assert_eq!((newest.checkpoint.digest.as_deref(), newest.validation), (Some("d0"), None));
     let validation = Validation { epoch: 0, accuracy: 0.875, loss: 0.5, images: 64, seconds: 0.25 };
     ledger.record_validation(&validation).unwrap();
-    ledger.commit_epoch(&commit(1), None).unwrap();
+    ledger.commit_epoch(&commit(1), &[], None).unwrap();
     assert!(matches!(ledger.standing().unwrap(), Standing::Committed(epoch) if epoch.commit.epoch == 1));
     drop(ledger);
 
@@ -76,7 +76,7 @@ fn a_start_tells_whether_it_was_asked_for_something_else() {
     let folder = tempfile::tempdir().unwrap();
     let mut ledger = Ledger::open(folder.path(), Access::Write).unwrap();
     assert_eq!(ledger.run().unwrap(), None);
-    assert!(ledger.commit_epoch(&commit(0), None).unwrap_err().to_string().contains("begin one first"));
+    assert!(ledger.commit_epoch(&commit(0), &[], None).unwrap_err().to_string().contains("begin one first"));
     assert_eq!(ledger.begin_run(&run()).unwrap(), RunStart::First);
     assert_eq!(ledger.begin_run(&run()).unwrap(), RunStart::Continued);
     let other = Run { pool_digest: "p1".to_owned(), ..run() };
@@ -89,30 +89,30 @@ fn a_start_tells_whether_it_was_asked_for_something_else() {
 fn an_epoch_is_committed_once_in_order_and_whole() {
     let folder = tempfile::tempdir().unwrap();
     let mut ledger = begun(folder.path());
-    ledger.commit_epoch(&commit(3), None).unwrap();
+    ledger.commit_epoch(&commit(3), &[], None).unwrap();
     for again in [3, 2] {
-        let error = ledger.commit_epoch(&commit(again), None).unwrap_err().to_string();
+        let error = ledger.commit_epoch(&commit(again), &[], None).unwrap_err().to_string();
         assert!(error.contains(&format!("epoch {again} cannot be committed, epoch 3 is")), "{error}");
     }
     let mut twice = commit(4);
     twice.lists.push(twice.lists[0].clone());
     let prepared = ledger.prepare_samples(&visited(1), &mut name).unwrap();
-    let error = ledger.commit_epoch(&twice, Some(prepared)).unwrap_err().to_string();
+    let error = ledger.commit_epoch(&twice, &[], Some(prepared)).unwrap_err().to_string();
     assert!(error.contains("ledger.sqlite: epoch 4 cannot be committed"), "{error}");
     assert_eq!(ledger.last_epoch().unwrap().unwrap().commit, commit(3), "nothing of the failed commit is kept");
     assert_eq!(ledger.read_samples(3).unwrap(), None);
     let huge = EpochCommit { strata: Strata { mined: u64::MAX, extra: 1, ..Strata::default() }, ..commit(4) };
-    assert!(ledger.commit_epoch(&huge, None).unwrap_err().to_string().contains("larger than can be counted"));
+    assert!(ledger.commit_epoch(&huge, &[], None).unwrap_err().to_string().contains("larger than can be counted"));
     let huge = EpochCommit { scanned: u64::MAX, ..commit(4) };
-    assert!(ledger.commit_epoch(&huge, None).is_err());
-    ledger.commit_epoch(&commit(5), None).unwrap();
+    assert!(ledger.commit_epoch(&huge, &[], None).is_err());
+    ledger.commit_epoch(&commit(5), &[], None).unwrap();
 }
 
 #[test]
 fn checkpoints_are_told_apart_by_content() {
     let folder = tempfile::tempdir().unwrap();
     let mut ledger = begun(folder.path());
-    ledger.commit_epoch(&commit(0), None).unwrap();
+    ledger.commit_epoch(&commit(0), &[], None).unwrap();
     ledger.record_checkpoint(&checkpoint(0, "bad", CheckpointStatus::Rejected)).unwrap();
     assert_eq!(ledger.rejected("bad").unwrap().as_deref(), Some("NaN in fc.weight"));
     assert_eq!(ledger.rejected("good").unwrap(), None);
@@ -132,14 +132,14 @@ fn checkpoints_are_told_apart_by_content() {
     assert_eq!(ledger.checkpoints().unwrap().len(), 2);
 
     // A backlog of a script that runs by itself: the newest wins, also without a list of its own.
-    ledger.commit_epoch(&commit(1), None).unwrap();
+    ledger.commit_epoch(&commit(1), &[], None).unwrap();
     ledger.record_checkpoint(&checkpoint(1, "d1", CheckpointStatus::Skipped)).unwrap();
     ledger.record_checkpoint(&checkpoint(2, "d2", CheckpointStatus::Skipped)).unwrap();
     ledger.record_checkpoint(&checkpoint(3, "d3", CheckpointStatus::Accepted)).unwrap();
     assert_eq!(ledger.epoch(1).unwrap().unwrap().status, EpochStatus::Skipped);
     assert!(matches!(ledger.standing().unwrap(), Standing::Trained(newest) if newest.checkpoint.epoch == 3));
     assert_eq!(ledger.newest_checkpoint().unwrap().unwrap().checkpoint.epoch, 3);
-    ledger.commit_epoch(&commit(4), None).unwrap();
+    ledger.commit_epoch(&commit(4), &[], None).unwrap();
     assert!(ledger.record_training(2, &Training::default()).unwrap_err().to_string().contains("never committed"));
     let bare = Checkpoint { digest: None, ..checkpoint(5, "", CheckpointStatus::Accepted) };
     assert!(ledger.record_checkpoint(&bare).unwrap_err().to_string().contains("must have a digest"));
@@ -178,7 +178,7 @@ fn a_second_writer_is_told_who_holds_the_folder_and_readers_come_and_go() {
     assert!(error.contains(&format!("lock: another gleaner (process {})", std::process::id())), "{error}");
     let reader = Ledger::open_read_only(folder.path()).unwrap();
     assert_eq!(reader.epochs().unwrap(), []);
-    ledger.commit_epoch(&commit(0), None).unwrap();
+    ledger.commit_epoch(&commit(0), &[], None).unwrap();
     assert_eq!(reader.last_epoch().unwrap().unwrap().commit, commit(0), "a reader sees what is committed meanwhile");
     drop(ledger);
     let mut reader = Ledger::open_read_only(folder.path()).unwrap();

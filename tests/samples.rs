@@ -7,9 +7,10 @@ use std::os::unix::ffi::OsStringExt as _;
 use std::path::Path;
 
 use gleaner::digest;
-use gleaner::ledger::{LedgerError, NEVER, NONE, Samples, Score, ScoreRow, ScoresWriter};
+use gleaner::ledger::{LedgerError, NEVER, NONE, Samples, ScoreRow, ScoresWriter};
+use gleaner::prediction::Prediction;
 
-const SCORE: Score = Score { predicted: 3, p_label: 0.25, confidence: 0.5, margin: -0.25, loss: 1.386_294_4 };
+const SCORE: Prediction = Prediction { predicted: 3, p_label: 0.25, confidence: 0.5, margin: -0.25, loss: 1.386_294_4 };
 
 fn name(id: u32, path: &mut Vec<u8>) -> u32 {
     path.extend_from_slice(format!("/pool/{id}.png").as_bytes());
@@ -22,7 +23,7 @@ fn some_samples(len: usize) -> Samples {
     samples.record_visit(0, 6);
     samples.record_score(1, 5, &SCORE);
     samples.record_cluster(2, 63);
-    samples.record_score(2, 0, &Score { predicted: NONE - 1, loss: f32::INFINITY, ..SCORE });
+    samples.record_score(2, 0, &Prediction { predicted: NONE - 1, loss: f32::INFINITY, ..SCORE });
     samples
 }
 

@@ -43,7 +43,7 @@ fn samples_and_ledger_are_of_one_mind_after_a_crash_at_any_step() {
         let content = fs::read(&next).unwrap();
         let old = fs::read(folder.path().join(SAMPLES_FILE)).ok();
         assert_eq!(reopened(&state_of(folder.path())), before, "prepared, not committed");
-        ledger.commit_epoch(&commit(epoch), Some(prepared)).unwrap();
+        ledger.commit_epoch(&commit(epoch), &[], Some(prepared)).unwrap();
         let after = (Some(epoch), Some(epoch + 1));
         assert_eq!(reopened(&state_of(folder.path())), after, "committed and renamed");
 
@@ -66,7 +66,7 @@ fn samples_that_are_not_the_ledgers_are_refused_with_the_way_out() {
     let folder = tempfile::tempdir().unwrap();
     let mut ledger = begun(folder.path());
     let prepared = ledger.prepare_samples(&visited(1), &mut name).unwrap();
-    ledger.commit_epoch(&commit(0), Some(prepared)).unwrap();
+    ledger.commit_epoch(&commit(0), &[], Some(prepared)).unwrap();
     let whole = fs::read(folder.path().join(SAMPLES_FILE)).unwrap();
     let refused = |state: &tempfile::TempDir, expected: &str| {
         let error = Ledger::open(state.path(), Access::Write).unwrap_err();
@@ -109,7 +109,7 @@ fn what_is_not_a_ledger_is_refused_and_left_alone() {
     let ours = |path: &Path| {
         let mut ledger = begun(path.parent().unwrap());
         for epoch in 0..300 {
-            ledger.commit_epoch(&commit(epoch), None).unwrap();
+            ledger.commit_epoch(&commit(epoch), &[], None).unwrap();
         }
     };
     let cases: [(&str, tempfile::TempDir, &str); 5] = [
@@ -165,13 +165,13 @@ fn a_full_disk_is_named_and_loses_nothing_that_was_committed() {
     let folder = disk.path();
     let mut ledger = begun(folder);
     let prepared = ledger.prepare_samples(&visited(1), &mut name).unwrap();
-    ledger.commit_epoch(&commit(0), Some(prepared)).unwrap();
+    ledger.commit_epoch(&commit(0), &[], Some(prepared)).unwrap();
     let filler = folder.join("filler");
     let _ = fs::write(&filler, vec![0; 1 << 20]).unwrap_err();
 
     let error = ledger.prepare_samples(&visited(2), &mut name).unwrap_err().to_string();
     assert!(error.contains("samples.next.parquet: cannot be written") && error.contains("free some space"), "{error}");
-    let error = (1..).find_map(|epoch| ledger.commit_epoch(&commit(epoch), None).err()).unwrap().to_string();
+    let error = (1..).find_map(|epoch| ledger.commit_epoch(&commit(epoch), &[], None).err()).unwrap().to_string();
     assert!(
         error.contains("ledger.sqlite: epoch") && error.contains("full") && error.contains("free some space"),
         "{error}"
@@ -180,7 +180,7 @@ fn a_full_disk_is_named_and_loses_nothing_that_was_committed() {
     assert_eq!(ledger.read_samples(3).unwrap().unwrap().visits[0], 1);
 
     fs::remove_file(&filler).unwrap();
-    ledger.commit_epoch(&commit(last.commit.epoch + 1), None).unwrap();
+    ledger.commit_epoch(&commit(last.commit.epoch + 1), &[], None).unwrap();
     drop(ledger);
     let ledger = Ledger::open(folder, Access::Write).unwrap();
     assert_eq!(ledger.last_epoch().unwrap().unwrap().commit, commit(last.commit.epoch + 1));

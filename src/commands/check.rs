@@ -102,8 +102,8 @@ fn pools(findings: &mut Findings, config: &Config, start: Option<&Classifier>) {
         match missing.first() {
             None => findings.good(&format!("{}: {} images, {} classes", source.display(), pool.len(), pool.classes())),
             Some(&first) => findings.bad(format!(
-                "{}: {} of {} images are not there, the first is {}; restore them or take their lines out (a run leaves \
-                 them out)",
+                "{}: {} of {} images are not there, the first is {}; restore them or take their lines out (a scan leaves \
+                 them out, but a random list may hold them)",
                 source.display(),
                 missing.len(),
                 pool.len(),
@@ -117,7 +117,7 @@ fn trainer(findings: &mut Findings, config: &Config) {
     findings.take(Pattern::parse(&config.checkpoint.pattern));
     match &config.trainer.program {
         TrainerProgram::None => findings.good("trainer: none; checkpoints are awaited in the watched folder"),
-        TrainerProgram::BuiltIn => findings.good(&format!("trainer: {}", trainer_program().display())),
+        TrainerProgram::BuiltIn => built_in(findings),
         TrainerProgram::Command(command) => {
             if findings.take(launch::check(command)).is_none() {
                 return;
@@ -128,6 +128,18 @@ fn trainer(findings: &mut Findings, config: &Config) {
             } else {
                 findings.bad(format!("trainer.command: there is no program {program}; install it or name its path"));
             }
+        }
+    }
+}
+
+fn built_in(findings: &mut Findings) {
+    let program = trainer_program();
+    let engine = program.with_file_name("gleaner-trainer-engine");
+    for part in [&program, &engine] {
+        if on_path(&part.to_string_lossy()) {
+            findings.good(&format!("trainer: {}", part.display()));
+        } else {
+            findings.bad(format!("trainer: {} is not there; run `make` in gleaner's source folder", part.display()));
         }
     }
 }

@@ -21,7 +21,7 @@ pub struct Arguments {
 
 /// Runs `gleaner mine`: validates the checkpoint, scans, clusters, selects and publishes, exactly as the service does.
 pub fn main(arguments: &Arguments) -> anyhow::Result<ExitCode> {
-    let mut run = Run::open(super::run::invocation(&arguments.configured)?)?;
+    let mut run = Run::open(super::run::config(&arguments.configured)?)?;
     // The ledger remembers where it lies, and is read from other working directories too.
     let checkpoint = arguments.checkpoint.as_deref().map(std::path::absolute).transpose();
     match run.mine(checkpoint.context("the working directory cannot be told")?.as_deref())? {

@@ -5,7 +5,8 @@ use std::process::ExitCode;
 use anyhow::Context;
 
 use super::Configured;
-use crate::service::{self, Ended, Invocation};
+use crate::config::Config;
+use crate::service::{self, Ended};
 
 /// Arguments of `gleaner run`.
 pub type Arguments = Configured;
@@ -13,16 +14,14 @@ pub type Arguments = Configured;
 /// Runs `gleaner run`: until a stop rule applies (exit code 0) or a signal comes (0 as well: the next start continues).
 pub fn main(arguments: &Arguments) -> anyhow::Result<ExitCode> {
     let runtime = tokio::runtime::Builder::new_current_thread().enable_all().build().context("no event loop")?;
-    match runtime.block_on(service::run(invocation(arguments)?))? {
+    match runtime.block_on(service::run(config(arguments)?))? {
         Ended::Stopped(outcome) => println!("ended by {}", outcome.reason),
         Ended::Interrupted => println!("interrupted; the same command continues the run"),
     }
     Ok(ExitCode::SUCCESS)
 }
 
-/// The config with everything a trainer needs to read it too.
-pub(super) fn invocation(arguments: &Configured) -> anyhow::Result<Invocation> {
-    let config = arguments.load()?.absolute().context("the working directory cannot be told")?;
-    let file = std::path::absolute(&arguments.config).context("the working directory cannot be told")?;
-    Ok(Invocation { config, file, overrides: arguments.set.clone() })
+/// The config, with paths that stay true wherever they are used.
+pub(super) fn config(arguments: &Configured) -> anyhow::Result<Config> {
+    arguments.load()?.absolute().context("the working directory cannot be told")
 }

@@ -8,7 +8,7 @@ use clap::Args;
 
 use super::Configured;
 use crate::config::Embedding;
-use crate::ledger::{LedgerError, Score, ScoreRow, ScoresWriter};
+use crate::ledger::{LedgerError, ScoreRow, ScoresWriter};
 use crate::onnx::Model;
 use crate::pool::Pool;
 use crate::score::{Scorer, Visit};
@@ -54,14 +54,7 @@ pub fn main(arguments: &Arguments) -> anyhow::Result<ExitCode> {
         let (sample, score, embedding) = match visit {
             Visit::Scored { sample, prediction, embedding } => {
                 right += u64::from(prediction.is_right(images.label(sample)));
-                let score = Score {
-                    predicted: prediction.predicted,
-                    p_label: prediction.p_label,
-                    confidence: prediction.confidence,
-                    margin: prediction.margin,
-                    loss: prediction.loss,
-                };
-                (sample, Some(score), scorer.facts().embedding.map(|_| embedding))
+                (sample, Some(prediction), scorer.facts().embedding.map(|_| embedding))
             }
             Visit::Skipped { sample, reason } => {
                 tracing::warn!(%reason, "an image is left out");

@@ -4,33 +4,15 @@ use super::problem::{Fault, Place};
 use super::reader::Report;
 use super::tree::{Node, Value};
 use super::types::Config;
-use super::words::Policy;
 use std::path::{Component, Path, PathBuf};
 
 /// Holds sections against each other, as far as each is sound by itself.
 pub(super) fn check(config: &Config, root: &Node, report: &Report) {
-    policy(config, root, report);
     folders(config, root, report);
     if report.sound(&["pool.train", "pool.validation"]) && plain(&config.pool.train) == plain(&config.pool.validation) {
         let message = format!("pool.validation is `{}`, as is pool.train", config.pool.validation.display());
         let remedy = "name images that are never trained on, or the accuracy says nothing";
         report.add(place(root, "pool.validation"), "pool.validation", Fault::new(message, remedy));
-    }
-}
-
-/// Keys that only one policy reads. A policy that comes by `--set` is an experiment with somebody's config: what the
-/// file says for another policy is then let be.
-fn policy(config: &Config, root: &Node, report: &Report) {
-    let changed = find(root, "policy").is_some_and(Place::is_override);
-    if config.policy == Policy::Confidence || !report.sound(&["policy"]) {
-        return;
-    }
-    for key in ["extras.share", "mine.confident"] {
-        let Some(place) = find(root, key) else { continue };
-        if place.is_override() || !changed {
-            let message = format!("{key} means nothing under `policy: {}`", config.policy);
-            report.add(place, key, Fault::new(message, "leave it out, or write `policy: confidence`"));
-        }
     }
 }
 

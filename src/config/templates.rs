@@ -1,6 +1,7 @@
 //! Placeholders: `{name}` in a checkpoint's file name and in a trainer's arguments.
 //!
-//! Only a name in braces is a placeholder; other braces, as in a JSON argument, stay as they are.
+//! Only a name in braces is a placeholder; other braces, as in a JSON argument, stay as they are, and doubled ones stand
+//! for single ones.
 
 use super::problem::Fault;
 use super::values::{Read, nearest};
@@ -12,7 +13,11 @@ pub const PLACEHOLDERS: [&str; 8] =
 /// The names in braces, from left to right.
 fn names(text: &str) -> impl Iterator<Item = &str> {
     let is_name = |name: &&str| !name.is_empty() && name.bytes().all(|b| b.is_ascii_alphanumeric() || b == b'_');
-    text.split('{').skip(1).filter_map(|rest| rest.split_once('}')).map(|(name, _)| name).filter(is_name)
+    // What stands before or behind a doubled brace is looked at by itself: a placeholder does not reach across one.
+    let parts = text.split("{{").flat_map(|part| part.split("}}"));
+    parts
+        .flat_map(|part| part.split('{').skip(1).filter_map(|rest| rest.split_once('}')).map(|(name, _)| name))
+        .filter(is_name)
 }
 
 /// What is wrong with one argument of a trainer's command.

@@ -99,7 +99,7 @@ pub struct ModelConfig {
 pub enum Embedding {
     /// Find the input of the last linear layer.
     Auto,
-    /// Do without; whatever needs similarity uses the logits.
+    /// Do without: images are then not grouped by similarity.
     None,
     /// The tensor of this name.
     Name(String),

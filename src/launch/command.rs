@@ -21,14 +21,6 @@ pub enum CommandError {
         /// What stands between the braces.
         name: String,
     },
-    /// A single brace.
-    #[error(
-        "trainer.command: \"{argument}\" has a brace without its partner; write {{{{ or }}}} for a brace that is meant as such"
-    )]
-    Unbalanced {
-        /// The argument it stands in.
-        argument: String,
-    },
 }
 
 fn all() -> String {
@@ -52,9 +44,9 @@ pub struct Values {
     pub epoch: u32,
     /// `seed` of the configuration.
     pub seed: u64,
-    /// Images visited by training before this step.
+    /// Work done before this step, in image visits: those of training, and scoring forwards at their price.
     pub work_done: u64,
-    /// Images that training will have visited when the plan is fulfilled; without a plan `None`, passed on as 0.
+    /// Work that will be done when the plan is fulfilled, likewise; without a plan `None`, passed on as 0.
     pub work_planned: Option<u64>,
 }
 
@@ -84,8 +76,8 @@ impl Values {
     }
 }
 
-/// The arguments with every placeholder replaced, the program first. `{{` and `}}` stand for braces; a value is put in
-/// as it is and always stays within its argument, whatever blanks or quotes it has.
+/// The arguments with every placeholder replaced, the program first. Only a name in braces is a placeholder; other braces
+/// stay, and `{{` and `}}` stand for single ones. A value is put in as it is and always stays within its argument, whatever blanks or quotes it has.
 pub fn expand(command: &[String], values: &Values) -> Result<Vec<OsString>, CommandError> {
     if command.first().is_none_or(String::is_empty) {
         return Err(CommandError::Empty);
@@ -109,8 +101,14 @@ pub fn check(command: &[String]) -> Result<(), CommandError> {
     expand(command, &nothing).map(drop)
 }
 
+/// The name in the braces that `text` begins with, and what follows them.
+fn placeholder(text: &str) -> Option<(&str, &str)> {
+    let (name, after) = text.strip_prefix('{')?.split_once('}')?;
+    let is_name = !name.is_empty() && name.bytes().all(|byte| byte.is_ascii_alphanumeric() || byte == b'_');
+    is_name.then_some((name, after))
+}
+
 fn expand_argument(argument: &str, values: &Values) -> Result<OsString, CommandError> {
-    let unbalanced = || CommandError::Unbalanced { argument: argument.to_owned() };
     let mut expanded = OsString::new();
     let mut rest = argument;
     while let Some(at) = rest.find(['{', '}']) {
@@ -122,11 +120,14 @@ fn expand_argument(argument: &str, values: &Values) -> Result<OsString, CommandE
         } else if let Some(after) = braces.strip_prefix("}}") {
             expanded.push("}");
             rest = after;
-        } else {
-            let (name, after) =
-                braces.strip_prefix('{').and_then(|inner| inner.split_once('}')).ok_or_else(unbalanced)?;
+        } else if let Some((name, after)) = placeholder(braces) {
             let unknown = || CommandError::Unknown { argument: argument.to_owned(), name: name.to_owned() };
             expanded.push(values.get(name).ok_or_else(unknown)?);
+            rest = after;
+        } else {
+            // Any other brace, as in a JSON argument, is meant as it stands.
+            let (brace, after) = braces.split_at(1);
+            expanded.push(brace);
             rest = after;
         }
     }

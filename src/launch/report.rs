@@ -15,6 +15,8 @@ pub struct Report {
     pub images: Option<u64>,
     /// Seconds of training, without start and export.
     pub seconds: Option<f64>,
+    /// Images that could not be read and were left out.
+    pub skipped: Option<u64>,
     /// Mean training loss over the step.
     pub loss: Option<f64>,
 }
@@ -40,6 +42,7 @@ pub fn read_report(path: &Path) -> Option<Report> {
     let number = |key: &str| object.get(key).and_then(serde_json::Value::as_f64);
     Some(Report {
         images: object.get("images").and_then(serde_json::Value::as_u64).or_else(|| number("images").and_then(whole)),
+        skipped: number("skipped").and_then(whole),
         seconds: number("seconds").filter(|seconds| *seconds >= 0.0),
         loss: number("loss"),
     })

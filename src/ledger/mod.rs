@@ -37,7 +37,7 @@ pub use records::{
     Checkpoint, CheckpointRecord, CheckpointStatus, EpochCommit, EpochRecord, EpochStatus, Event, Outcome, Run,
     RunRecord, RunStart, Standing, Strata, Totals, Training, Validation,
 };
-pub use samples::{NEVER, NONE, Samples, Score};
+pub use samples::{NEVER, NONE, Samples};
 pub use scores::{ScoreRow, ScoresWriter};
 pub use state_files::PreparedSamples;
 

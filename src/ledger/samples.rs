@@ -1,24 +1,11 @@
 //! What is known of each sample of the pool.
 
+use crate::prediction::Prediction;
+
 /// The epoch of a sample that was never trained on, or never scored.
 pub const NEVER: i32 = -1;
 /// The class or cluster of a sample that has none.
 pub const NONE: u32 = u32::MAX;
-
-/// What a model said about one image.
-#[derive(Clone, Copy, Debug, PartialEq)]
-pub struct Score {
-    /// The class of the highest probability.
-    pub predicted: u32,
-    /// The probability of the label.
-    pub p_label: f32,
-    /// The probability of the predicted class.
-    pub confidence: f32,
-    /// The label's probability less the highest of the others.
-    pub margin: f32,
-    /// The cross-entropy, in nats.
-    pub loss: f32,
-}
 
 /// A table with one row a sample, column by column: entry `id` of each column belongs to sample `id`.
 ///
@@ -81,7 +68,7 @@ impl Samples {
     }
 
     /// Notes what the model of `epoch` said about a sample. A sample outside the table is passed over.
-    pub fn record_score(&mut self, id: u32, epoch: u32, score: &Score) {
+    pub fn record_score(&mut self, id: u32, epoch: u32, score: &Prediction) {
         let id = index(id);
         put(&mut self.last_scored, id, signed(epoch));
         put(&mut self.predicted, id, score.predicted);
@@ -95,7 +82,7 @@ impl Samples {
     /// known of it. A sample outside the table is passed over.
     pub fn record_unreadable(&mut self, id: u32, epoch: u32) {
         let nothing =
-            Score { predicted: NONE, p_label: f32::NAN, confidence: f32::NAN, margin: f32::NAN, loss: f32::NAN };
+            Prediction { predicted: NONE, p_label: f32::NAN, confidence: f32::NAN, margin: f32::NAN, loss: f32::NAN };
         self.record_score(id, epoch, &nothing);
     }
 
@@ -105,12 +92,12 @@ impl Samples {
     }
 
     /// What was last said about a sample, if anything was.
-    pub fn score(&self, id: u32) -> Option<Score> {
+    pub fn score(&self, id: u32) -> Option<Prediction> {
         let id = index(id);
         if *self.last_scored.get(id)? == NEVER {
             return None;
         }
-        Some(Score {
+        Some(Prediction {
             predicted: *self.predicted.get(id)?,
             p_label: *self.p_label.get(id)?,
             confidence: *self.confidence.get(id)?,

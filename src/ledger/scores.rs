@@ -12,10 +12,11 @@ use parquet::errors::Result;
 use parquet::file::writer::{SerializedFileWriter, SerializedRowGroupWriter};
 use parquet::schema::parser::parse_message_type;
 
+use super::LedgerError;
 use super::columns::{self, into_io, write_byte_column, write_column};
-use super::{LedgerError, Score};
 use crate::digest::DigestingWriter;
 use crate::files::{self, PublishError};
+use crate::prediction::Prediction;
 
 /// About how much of a row group is held in memory.
 const GROUP_BYTES: usize = 64 << 20;
@@ -30,7 +31,7 @@ pub struct ScoreRow<'a> {
     /// The class index.
     pub label: u32,
     /// What the model said; `None` where the image could not be read.
-    pub score: Option<Score>,
+    pub score: Option<Prediction>,
     /// The embedding, of the width that the file was made for; `None` where there is none.
     pub embedding: Option<&'a [f32]>,
 }
@@ -56,7 +57,7 @@ struct Rows {
     paths: Vec<u8>,
     path_ends: Vec<usize>,
     labels: Vec<u32>,
-    scores: Vec<Option<Score>>,
+    scores: Vec<Option<Prediction>>,
     embeddings: Vec<f32>,
     has_embedding: Vec<bool>,
 }
@@ -194,7 +195,7 @@ fn write_group<W: Write + Send>(
         buffer.extend_from_slice(rows.paths.get(start..end).unwrap_or_default());
         start = end;
     })?;
-    let scores = |part: fn(&Score) -> f32| rows.scores.iter().map(move |score| score.as_ref().map(part));
+    let scores = |part: fn(&Prediction) -> f32| rows.scores.iter().map(move |score| score.as_ref().map(part));
     write_column::<Int32Type, _, _>(group, false, rows.labels.iter().map(|label| Some(label.cast_signed())))?;
     let predicted = rows.scores.iter().map(|score| score.map(|score| score.predicted.cast_signed()));
     write_column::<Int32Type, _, _>(group, true, predicted)?;

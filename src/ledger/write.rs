@@ -28,7 +28,14 @@ impl Ledger {
     ///
     /// Epochs rise, but may leave numbers out (when several checkpoints came at once, the newest counts). If the error
     /// says that the samples file is committed but could not be renamed, the epoch is true.
-    pub fn commit_epoch(&mut self, epoch: &EpochCommit, samples: Option<PreparedSamples>) -> Result<(), LedgerError> {
+    ///
+    /// `unreadable` says of each skipped image why it could not be read; they become events of the kind "skipped".
+    pub fn commit_epoch(
+        &mut self,
+        epoch: &EpochCommit,
+        unreadable: &[&str],
+        samples: Option<PreparedSamples>,
+    ) -> Result<(), LedgerError> {
         let number = epoch.epoch;
         let Some(size) = epoch.strata.size() else {
             return Err(self.conflict(format!("epoch {number} is larger than can be counted")));
@@ -50,16 +57,21 @@ impl Ledger {
                     params![number, name, digest],
                 )?;
             }
+            for reason in unreadable {
+                insert_event(transaction, "skipped", reason)?;
+            }
             samples.as_ref().map_or(Ok(()), |samples| replace_samples(transaction, samples))
         })?;
         samples.map_or(Ok(()), |_| self.finish_samples())
     }
 
-    /// Notes what the training of an epoch took; a later call for the same epoch replaces it.
+    /// Notes what the training of an epoch took; a later call for the same epoch replaces it, but not
+    /// durations by none.
     pub fn record_training(&mut self, epoch: u32, training: &Training) -> Result<(), LedgerError> {
         let changed = self.transact(format!("the training of epoch {epoch} cannot be recorded"), |transaction| {
             transaction.execute(
-                "UPDATE epochs SET train_visits = ?2, train_s = ?3, step_s = ?4 WHERE epoch = ?1",
+                "UPDATE epochs SET train_visits = ?2, train_s = coalesce(?3, train_s), step_s = coalesce(?4, step_s)
+                 WHERE epoch = ?1",
                 params![epoch, training.train_visits, training.train_s, training.step_s],
             )
         })?;
@@ -101,17 +113,24 @@ impl Ledger {
                  DO UPDATE SET path = excluded.path, status = excluded.status, reason = excluded.reason",
                 params![epoch, path, checkpoint.digest, checkpoint.status.name(), checkpoint.reason, now()],
             )?;
-            let status = match checkpoint.status {
-                CheckpointStatus::Accepted => "trained",
-                CheckpointStatus::Skipped => "skipped",
-                CheckpointStatus::Rejected | CheckpointStatus::Awaited => return Ok(()),
+            let change = match checkpoint.status {
+                CheckpointStatus::Accepted => {
+                    // Whatever was still awaited before it will not be waited for any longer.
+                    let passed = "UPDATE epochs SET status = 'skipped' WHERE epoch < ?1 AND status = 'committed'";
+                    transaction.execute(passed, params![epoch])?;
+                    "UPDATE epochs SET status = 'trained' WHERE epoch = ?1"
+                }
+                CheckpointStatus::Skipped => {
+                    "UPDATE epochs SET status = 'skipped' WHERE epoch = ?1 AND status != 'trained'"
+                }
+                // An accepted one may turn out bad in the scan: its epoch then awaits another.
+                CheckpointStatus::Rejected => {
+                    "UPDATE epochs SET status = 'committed' WHERE epoch = ?1 AND NOT EXISTS
+                         (SELECT 1 FROM checkpoints WHERE checkpoints.epoch = ?1 AND checkpoints.status = 'accepted')"
+                }
+                CheckpointStatus::Awaited => return Ok(()),
             };
-            transaction
-                .execute(
-                    "UPDATE epochs SET status = ?2 WHERE epoch = ?1 AND status != 'trained'",
-                    params![epoch, status],
-                )
-                .map(|_| ())
+            transaction.execute(change, params![epoch]).map(|_| ())
         })
     }
 
@@ -134,11 +153,7 @@ impl Ledger {
 
     /// Notes something worth remembering, as kind "trainer" and text "ended with exit status 1, attempt 2 of 3".
     pub fn record_event(&mut self, kind: &str, text: &str) -> Result<(), LedgerError> {
-        self.transact("an event cannot be recorded", |transaction| {
-            transaction
-                .execute("INSERT INTO events (time, kind, text) VALUES (?1, ?2, ?3)", params![now(), kind, text])
-                .map(|_| ())
-        })
+        self.transact("an event cannot be recorded", |transaction| insert_event(transaction, kind, text))
     }
 
     /// Notes that the run is over; a later call replaces the outcome.
@@ -181,6 +196,12 @@ impl Ledger {
     fn conflict(&self, problem: String) -> LedgerError {
         LedgerError::Conflict { path: self.path.clone(), problem }
     }
+}
+
+fn insert_event(transaction: &Transaction<'_>, kind: &str, text: &str) -> rusqlite::Result<()> {
+    transaction
+        .execute("INSERT INTO events (time, kind, text) VALUES (?1, ?2, ?3)", params![now(), kind, text])
+        .map(|_| ())
 }
 
 fn insert_epoch(transaction: &Transaction<'_>, epoch: &EpochCommit, run: i64, size: u64) -> rusqlite::Result<usize> {

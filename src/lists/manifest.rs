@@ -27,8 +27,10 @@ pub struct ManifestRow {
     pub confidence: Option<f32>,
     /// The label's probability less the highest of the others, to six decimals.
     pub margin: Option<f32>,
-    /// How much the image counts in the loss; positive.
+    /// How much the image counts in the loss; 0 for not at all.
     pub weight: f32,
+    /// The line it stands on, counted from 1, for messages.
+    pub line: u64,
 }
 
 /// Reads a whole manifest, as [`publish_epoch`](super::publish_epoch) writes it.
@@ -96,11 +98,14 @@ fn row(record: &csv::ByteRecord, expected_order: usize) -> Result<ManifestRow, S
     }
     let stratum = cells.text(3)?;
     let weight: f32 = cells.required(8)?;
-    if !(weight.is_finite() && weight > 0.0) {
-        return Err(format!("weight is {weight}, but must be a positive number"));
+    if !(weight.is_finite() && weight >= 0.0) {
+        return Err(format!("weight is {weight}, but must be a number from 0 on"));
     }
     Ok(ManifestRow {
-        path: OsString::from_vec(cells.bytes(1).to_vec()),
+        path: match cells.bytes(1) {
+            [] => return Err("path is empty, but must name an image file".to_owned()),
+            path => OsString::from_vec(path.to_vec()),
+        },
         label: cells.required(2)?,
         stratum: STRATA
             .into_iter()
@@ -111,6 +116,7 @@ fn row(record: &csv::ByteRecord, expected_order: usize) -> Result<ManifestRow, S
         confidence: cells.optional(6)?,
         margin: cells.optional(7)?,
         weight,
+        line: record.position().map_or(0, csv::Position::line),
     })
 }
 

@@ -27,7 +27,7 @@ use std::path::PathBuf;
 pub use error::ListError;
 pub use manifest::{ManifestRow, read_manifest};
 pub use next::point_next;
-pub use publish::publish_epoch;
+pub use publish::{publish_epoch, withdraw};
 
 /// The names a row's stratum may have: why the image is on the list.
 pub const STRATA: [&str; 5] = ["initial", "uniform", "mined", "extra", "full"];

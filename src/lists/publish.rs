@@ -1,5 +1,6 @@
 //! Publishing an epoch's list.
 
+use std::fs;
 use std::io;
 use std::path::{Path, PathBuf};
 
@@ -45,6 +46,21 @@ pub fn publish_epoch(
         published.files.push((path, digest));
     }
     Ok(published)
+}
+
+/// Removes every file of an epoch's list, of whatever format. For lists that never became true; what was published stays.
+pub fn withdraw(folder: &Path, epoch: u32) -> Result<(), ListError> {
+    for format in Format::ALL {
+        let path = folder.join(format.epoch_name(epoch));
+        let removed = if format == Format::Tree { fs::remove_dir_all(&path) } else { fs::remove_file(&path) };
+        match removed {
+            Err(error) if error.kind() != io::ErrorKind::NotFound => {
+                return Err(ListError::Io { path, action: "cannot be removed", source: error });
+            }
+            _ => {}
+        }
+    }
+    Ok(())
 }
 
 fn publish_file(path: &Path, format: Format, rows: &[Row<'_>]) -> Result<String, ListError> {

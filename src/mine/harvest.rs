@@ -7,7 +7,8 @@ use super::Rule;
 use crate::draw::Draws;
 use crate::pixels::Augment;
 use crate::pool::Pool;
-use crate::score::{Prediction, ScoreError, Scorer, Tally, Visit};
+use crate::prediction::Prediction;
+use crate::score::{ScoreError, Scorer, Tally, Visit};
 
 /// When a scan ends.
 #[derive(Clone, Copy, Debug)]

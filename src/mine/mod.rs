@@ -10,7 +10,7 @@ mod order;
 pub use harvest::{Ended, Harvest, Limits, Scan, Seen};
 pub use order::{at_random, stalest_first};
 
-use crate::score::Prediction;
+use crate::prediction::Prediction;
 
 /// What makes a scanned image a find.
 #[derive(Clone, Copy, Debug, PartialEq)]

@@ -4,7 +4,7 @@ use crate::draw::Draws;
 
 /// Every image that the last epoch did not train on, in random order.
 ///
-/// `last_trained[id]` is the last epoch that trained on an image, -1 for never; `epoch` is the one just trained.
+/// `last_trained[id]` is the last epoch that trained on an image, -1 for never; `epoch` is that of the list just trained on.
 pub fn at_random(last_trained: &[i32], epoch: u32, draws: Draws) -> Vec<u32> {
     let mut order = candidates(last_trained, epoch);
     draws.shuffle(&mut order);

@@ -1,17 +1,15 @@
-//! Scoring: batches of images in, predictions and embeddings out, by ONNX Runtime.
+//! Scoring: batches of images in, [`Prediction`]s and embeddings out, by ONNX Runtime.
 //!
 //! One thread owns the session ([`Scorer`]); the caller's side decodes the next batch meanwhile. Batches have a fixed
 //! membership and shape, and results come in the order that was asked for, so they depend on neither thread count nor
 //! timing.
 
-mod prediction;
 mod runtime;
 mod scorer;
 mod session;
 
 use std::path::PathBuf;
 
-pub use prediction::Prediction;
 pub use runtime::describe;
 pub use scorer::{Scorer, Tally, Visit};
 pub use session::Facts;
@@ -19,6 +17,8 @@ pub use session::Facts;
 use crate::libraries::LibraryMissing;
 use crate::onnx::Embedding;
 use crate::pixels::{PixelError, Preprocess};
+#[cfg(doc)]
+use crate::prediction::Prediction;
 
 /// How a checkpoint is run.
 #[derive(Clone, Debug)]
@@ -60,6 +60,14 @@ pub enum ScoreError {
         /// The checkpoint.
         checkpoint: PathBuf,
         /// What is wrong with it.
+        reason: String,
+    },
+    /// ONNX Runtime failed on a model that it has run before: a matter of this machine, as when memory runs out.
+    #[error("{}: {reason}, which it did before; see that there is enough memory", checkpoint.display())]
+    Run {
+        /// The checkpoint.
+        checkpoint: PathBuf,
+        /// What ONNX Runtime said.
         reason: String,
     },
     /// The model answers with NaN or infinity.

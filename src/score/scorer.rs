@@ -9,11 +9,12 @@ use std::time::{Duration, Instant};
 use rayon::prelude::*;
 
 use super::session::{Facts, Outputs, Session};
-use super::{Options, Prediction, ScoreError, release_memory};
+use super::{Options, ScoreError, release_memory};
 use crate::draw::Draws;
 use crate::onnx::{self, Model};
 use crate::pixels::{self, Augment, Loader, Normaliser, PixelError};
 use crate::pool::Pool;
+use crate::prediction::Prediction;
 
 /// Batches that wait for the session: one in work, one ready behind it.
 const AHEAD: usize = 1;

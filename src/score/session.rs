@@ -92,9 +92,10 @@ impl Session {
 
     /// Runs one batch of `batch` images, normalised, in the input's layout.
     pub(super) fn run(&mut self, batch: &[f32]) -> Result<Outputs, ScoreError> {
-        let failed = |error: ort::Error| ScoreError::Model {
-            checkpoint: self.checkpoint.clone(),
-            reason: format!("ONNX Runtime does not run it: {error}"),
+        let probing = self.facts.classes == 0;
+        let failed = |error: ort::Error| {
+            let (checkpoint, reason) = (self.checkpoint.clone(), format!("ONNX Runtime does not run it: {error}"));
+            if probing { ScoreError::Model { checkpoint, reason } } else { ScoreError::Run { checkpoint, reason } }
         };
         let input = TensorRef::from_array_view((self.shape, batch)).map_err(failed)?;
         let outputs = self.session.run(ort::inputs![self.input.as_str() => input]).map_err(failed)?;

@@ -13,9 +13,20 @@ use crate::onnx::Model;
 pub(super) enum Advance {
     /// The list of this epoch is true.
     Published(u32),
+    /// The checkpoint turned out not to be fit; it is put aside, and another one of its epoch is awaited.
+    Refused,
     /// A stop rule applied; the outcome is recorded.
     Stopped,
     /// A signal came in between; nothing was recorded.
+    Cancelled,
+}
+
+/// What holding a checkpoint against the test images came to.
+enum Tested {
+    /// The share of right predictions, 0 to 1.
+    Accuracy(f64),
+    /// There are no test images, or the checkpoint is gone.
+    Impossible,
     Cancelled,
 }
 
@@ -35,21 +46,37 @@ impl Run {
             return self.finish(&stop.to_string(), cancel);
         }
         let choosing = Choosing {
-            config: &self.invocation.config,
+            config: &self.config,
             plan: &self.plan,
             pool: &self.pool,
             samples: &self.samples,
             epoch,
+            trained_on: self.ledger.last_epoch()?.map_or(epoch, |last| last.commit.epoch),
             spent,
             cancel,
         };
         let Some((_, scorer)) = &self.loaded else { return Ok(Advance::Cancelled) };
-        let chosen = choosing.choose(scorer)?;
+        let chosen = match choosing.choose(scorer) {
+            Err(error) if error.blames_checkpoint() => {
+                // Its faults showed only on images that validation does not have.
+                self.loaded = None;
+                self.refuse(&checkpoint.path, epoch, &error.to_string(), checkpoint.digest.clone())?;
+                return Ok(Advance::Refused);
+            }
+            chosen => chosen?,
+        };
         if chosen.cancelled {
             return Ok(Advance::Cancelled);
         }
+        if let (true, Some((_, first))) = (chosen.seen.is_empty(), chosen.skipped.first()) {
+            let (list, images, first) = (self.pool.source().to_owned(), chosen.skipped.len(), first.clone());
+            return Err(ServiceError::NothingReadable { list, images, first });
+        }
         if chosen.choices.is_empty() {
-            return self.finish("the scan found nothing left to train on", cancel);
+            return self.finish(
+                "the scan found nothing left to train on (mine.confident and mine.budget decide what it finds)",
+                cancel,
+            );
         }
         // The memory is the trainer's now.
         self.loaded = None;
@@ -59,7 +86,7 @@ impl Run {
 
     fn stop(&self, epoch: u32, spent: f64) -> Result<Option<Stop>, ServiceError> {
         let accuracies: Vec<f64> = self.ledger.validations()?.iter().map(|validation| validation.accuracy).collect();
-        let left = self.plan.visits_left(spent);
+        let left = if self.plan.is_done(spent) { 0 } else { self.plan.visits_left(spent) };
         Ok(stop::rule(&self.config().stop, &accuracies, epoch + 1, left, self.plan.total))
     }
 
@@ -68,16 +95,14 @@ impl Run {
         let validations = self.ledger.validations()?;
         let accuracies: Vec<f64> = validations.iter().map(|validation| validation.accuracy).collect();
         let best = stop::best(&accuracies).and_then(|(at, _)| validations.get(at).copied());
-        let mut test_accuracy = None;
-        if let (Some(best), Some(_)) = (best, &self.test) {
-            if let Some(record) = self.ledger.checkpoint(best.epoch)? {
-                self.load_accepted(&record.checkpoint)?;
-            }
-            if let Some(test) = &self.test {
-                let Some(report) = self.measure(test, cancel)? else { return Ok(Advance::Cancelled) };
-                test_accuracy = Some(report.accuracy());
-            }
-        }
+        let test_accuracy = match best {
+            Some(best) => match self.test(best.epoch, cancel)? {
+                Tested::Accuracy(accuracy) => Some(accuracy),
+                Tested::Impossible => None,
+                Tested::Cancelled => return Ok(Advance::Cancelled),
+            },
+            None => None,
+        };
         let outcome = Outcome {
             reason: reason.to_owned(),
             best_epoch: best.map(|best| best.epoch),
@@ -90,6 +115,25 @@ impl Run {
             "the run has ended"
         );
         Ok(Advance::Stopped)
+    }
+
+    /// Holds the checkpoint of an epoch against the test images.
+    fn test(&mut self, epoch: u32, cancel: &AtomicBool) -> Result<Tested, ServiceError> {
+        if self.test.is_none() {
+            return Ok(Tested::Impossible);
+        }
+        if let Some(record) = self.ledger.checkpoint(epoch)?
+            && let Err(error) = self.load_accepted(&record.checkpoint)
+        {
+            tracing::warn!(%error, "the best checkpoint cannot be held against the test images");
+            return Ok(Tested::Impossible);
+        }
+        match &self.test {
+            None => Ok(Tested::Impossible),
+            Some(test) => {
+                Ok(self.measure(test, cancel)?.map_or(Tested::Cancelled, |it| Tested::Accuracy(it.accuracy())))
+            }
+        }
     }
 
     /// Loads a checkpoint that the ledger knows, if its file is still what was accepted.

@@ -24,6 +24,9 @@ pub(super) struct Choosing<'a> {
     pub(super) samples: &'a Samples,
     /// The epoch whose checkpoint scans; the subset is for the next one.
     pub(super) epoch: u32,
+    /// The epoch of the list that it was trained on: the same, unless a script that runs by itself went on with an old
+    /// list.
+    pub(super) trained_on: u32,
     /// The cost of all epochs so far.
     pub(super) spent: f64,
     pub(super) cancel: &'a AtomicBool,
@@ -58,6 +61,16 @@ pub(super) enum ChooseError {
     Cluster(#[from] ClusterError),
 }
 
+impl ChooseError {
+    /// Whether the checkpoint is to blame, and not this machine.
+    pub(super) fn blames_checkpoint(&self) -> bool {
+        match self {
+            Self::Score(error) => error.blames_checkpoint(),
+            Self::Cluster(error) => matches!(error, ClusterError::NotFinite { .. }),
+        }
+    }
+}
+
 impl Choosing<'_> {
     /// Scans, clusters and selects as the config's policy says.
     pub(super) fn choose(&self, scorer: &Scorer) -> Result<Chosen, ChooseError> {
@@ -79,7 +92,7 @@ impl Choosing<'_> {
     /// comes along, drawn evenly over clusters of embeddings.
     fn confidence(&self, scorer: &Scorer) -> Result<Chosen, ChooseError> {
         let draws = Draws::new(self.config.seed, self.epoch, Stream::Scan);
-        let order = mine::stalest_first(&self.samples.last_trained, &self.samples.last_scored, self.epoch, draws);
+        let order = mine::stalest_first(&self.samples.last_trained, &self.samples.last_scored, self.trained_on, draws);
         let rule = Rule::NotConfident(self.config.mine.confident as f32);
         let harvest = self.scan(scorer, rule, &order)?;
         let clustering = Instant::now();
@@ -98,7 +111,7 @@ impl Choosing<'_> {
     /// S3 and S4 to the letter: a random scan for wrong answers, their clusters thinned or expanded.
     fn patent(&self, scorer: &Scorer) -> Result<Chosen, ChooseError> {
         let draws = Draws::new(self.config.seed, self.epoch, Stream::Scan);
-        let order = mine::at_random(&self.samples.last_trained, self.epoch, draws);
+        let order = mine::at_random(&self.samples.last_trained, self.trained_on, draws);
         let harvest = self.scan(scorer, Rule::Wrong, &order)?;
         let clustering = Instant::now();
         let (found, others) = split_embeddings(&harvest);

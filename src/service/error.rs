@@ -4,6 +4,7 @@ use std::io;
 use std::path::PathBuf;
 
 use super::choose::ChooseError;
+use crate::files::PublishError;
 use crate::launch::{CommandError, LaunchError};
 use crate::ledger::LedgerError;
 use crate::lists::ListError;
@@ -24,6 +25,8 @@ pub enum ServiceError {
     Score(#[from] ScoreError),
     #[error("{0}")]
     Choose(String),
+    #[error(transparent)]
+    Publish(#[from] PublishError),
     #[error(transparent)]
     List(#[from] ListError),
     #[error(transparent)]

@@ -66,6 +66,9 @@ impl Run {
         };
         let digest = model.digest().to_owned();
         let refused = |reason: String| Ok(Examined::Refused { reason, digest: Some(digest.clone()) });
+        if let Some(reason) = self.ledger.rejected(&digest)? {
+            return refused(format!("it was rejected before: {reason}"));
+        }
         if let Err(error) = self.load(model, path) {
             return if blames_checkpoint(&error) { refused(error.to_string()) } else { Err(error) };
         }

@@ -5,6 +5,7 @@ use std::sync::atomic::AtomicBool;
 
 use super::advance::Advance;
 use super::examine::{Examined, judge};
+use super::waiting::passes;
 use super::{Run, ServiceError};
 use crate::launch::Report;
 use crate::ledger::{Outcome, Standing};
@@ -28,13 +29,20 @@ impl Run {
     pub fn mine(&mut self, checkpoint: Option<&Path>) -> Result<Mined, ServiceError> {
         let never = AtomicBool::new(false);
         if let Standing::Fresh = self.ledger.standing()? {
-            self.begin()?;
+            self.begin_list()?;
         }
         let Some(last) = self.ledger.last_epoch()? else { return Err(self.no_checkpoint("nothing is committed")) };
+        // A turn may have been broken off before the stable names followed.
+        self.point_next(&last)?;
         match self.ledger.standing()? {
             Standing::Stopped(outcome) => return Ok(Mined::Ended(outcome)),
             // A turn that was broken off after its checkpoint was accepted is finished first.
-            Standing::Trained(_) => {}
+            Standing::Trained(accepted) => {
+                if checkpoint.is_some_and(|path| path != accepted.checkpoint.path) {
+                    let accepted = accepted.checkpoint.path.display();
+                    tracing::warn!(%accepted, "accepted before and finished first; give the other one again afterwards");
+                }
+            }
             Standing::Fresh | Standing::Committed(_) => {
                 let path = match checkpoint {
                     Some(path) => path.to_owned(),
@@ -51,8 +59,9 @@ impl Run {
                         last.commit.epoch
                     )));
                 }
-                self.note_training(&last, &Report::default(), None)?;
+                self.note_training(&last, &passes(&last, epoch), None)?;
                 if let Examined::Refused { reason, .. } = self.examine(&path, epoch, &never)? {
+                    self.note_training(&last, &Report { images: Some(0), ..Report::default() }, None)?;
                     return Err(unfit(reason));
                 }
             }
@@ -65,6 +74,10 @@ impl Run {
                 let config = self.config();
                 Ok(Mined::Published(config.lists.folder.join(settings::list_format(config).epoch_name(epoch))))
             }
+            Advance::Refused => Err(ServiceError::Checkpoint {
+                path: accepted.checkpoint.path,
+                reason: "it is not fit; its reason stands above in the log".to_owned(),
+            }),
             Advance::Stopped | Advance::Cancelled => match self.ledger.outcome()? {
                 Some(outcome) => Ok(Mined::Ended(outcome)),
                 None => Err(self.no_checkpoint("the turn was broken off")),

@@ -32,13 +32,13 @@ mod waiting;
 
 pub use error::ServiceError;
 pub use mine::Mined;
-pub use run::{Invocation, Run};
+pub use run::Run;
 pub use training::trainer_program;
 
 use advance::Advance;
 use shutdown::Shutdown;
 
-use crate::config::TrainerProgram;
+use crate::config::{Config, TrainerProgram};
 use crate::ledger::{Outcome, Standing};
 
 /// How the loop came to its end.
@@ -54,9 +54,9 @@ pub enum Ended {
 ///
 /// Errors: whatever cannot be mended by waiting, as a full disk, a trainer that fails for good, or a pool that is gone.
 /// The last good list stays in place.
-pub async fn run(invocation: Invocation) -> Result<Ended, ServiceError> {
+pub async fn run(config: Config) -> Result<Ended, ServiceError> {
     let mut shutdown = Shutdown::listen()?;
-    let mut run = blocking(move || Run::open(invocation)).await??;
+    let mut run = blocking(move || Run::open(config)).await??;
     systemd::ready();
     loop {
         if shutdown.requested() {

@@ -36,6 +36,12 @@ impl Plan {
         (self.left(spent) + 0.5).min(usize::MAX as f64) as usize
     }
 
+    /// Whether the planned work is done, to within a hundredth: what is left then is not worth a step, and a scan that
+    /// may take half of it each time would never come to its end.
+    pub fn is_done(&self, spent: f64) -> bool {
+        self.total.is_some_and(|total| self.left(spent) < total / 100.0)
+    }
+
     /// Forwards that a scan may take, when `spent` is spent and it is to feed about `feeds` visits.
     ///
     /// Its cost stays within `budget` of what it feeds. Of the work that is left it takes at most the same proportion,
@@ -69,6 +75,8 @@ mod tests {
         assert_eq!(PLAN.left(2000.0), 0.0);
         assert_eq!(PLAN.visits_left(899.75), 100);
         assert_eq!(Plan { total: None, forward: 0.25 }.visits_left(1e9), usize::MAX);
+        assert!(!PLAN.is_done(990.0) && PLAN.is_done(990.5));
+        assert!(!Plan { total: None, forward: 0.25 }.is_done(1e9));
     }
 
     #[test]

@@ -9,7 +9,7 @@ use super::choose::Chosen;
 use super::run::Run;
 use super::{ServiceError, plan::Plan};
 use crate::config::ListPaths;
-use crate::ledger::{EpochCommit, Samples, Score, Strata};
+use crate::ledger::{EpochCommit, Samples, Strata};
 use crate::lists::{self, Row};
 use crate::mine::Seen;
 use crate::pool::Pool;
@@ -20,6 +20,11 @@ impl Run {
     /// Epoch 0: a random share of the pool (S1).
     pub(super) fn begin(&mut self) -> Result<(), ServiceError> {
         self.refuse_old_checkpoints()?;
+        self.begin_list()
+    }
+
+    /// The same where checkpoints may stand already.
+    pub(super) fn begin_list(&mut self) -> Result<(), ServiceError> {
         let (seed, fraction) = (self.config().seed, self.config().initial.fraction);
         let affordable = self.plan.visits_left(0.0);
         let choices = select::cut(&select::initial(self.pool.len(), fraction, seed), affordable, seed, 0);
@@ -30,6 +35,10 @@ impl Run {
     /// Publishes the list of `epoch`, as chosen by the checkpoint of `scanned_by`, and makes it true.
     pub(super) fn publish(&mut self, epoch: u32, scanned_by: Option<u32>, chosen: &Chosen) -> Result<(), ServiceError> {
         let samples = self.samples_after(epoch, scanned_by, chosen);
+        if self.ledger.last_epoch()?.is_some() {
+            // Lists of an epoch that the ledger does not know were never true: a process died before it committed them.
+            lists::withdraw(&self.config().lists.folder, epoch)?;
+        }
         let files = self.publish_lists(epoch, chosen)?;
         let pool = &self.pool;
         let prepared = self.ledger.prepare_samples(&samples, &mut |id, path: &mut Vec<u8>| {
@@ -39,9 +48,9 @@ impl Run {
         let commit = record(epoch, &self.plan, chosen, files);
         for (id, reason) in &chosen.skipped {
             tracing::warn!(sample = id, %reason, "an image is left out");
-            self.ledger.record_event("skipped", reason)?;
         }
-        self.ledger.commit_epoch(&commit, Some(prepared))?;
+        let unreadable: Vec<&str> = chosen.skipped.iter().map(|(_, reason)| reason.as_str()).collect();
+        self.ledger.commit_epoch(&commit, &unreadable, Some(prepared))?;
         self.samples = samples;
         let strata = &commit.strata;
         tracing::info!(
@@ -69,15 +78,7 @@ impl Run {
         let mut samples = self.samples.clone();
         if let Some(scanned_by) = scanned_by {
             for (seen, cluster) in chosen.seen.iter().zip(&chosen.clusters_of_seen) {
-                let said = &seen.prediction;
-                let score = Score {
-                    predicted: said.predicted,
-                    p_label: said.p_label,
-                    confidence: said.confidence,
-                    margin: said.margin,
-                    loss: said.loss,
-                };
-                samples.record_score(seen.sample, scanned_by, &score);
+                samples.record_score(seen.sample, scanned_by, &seen.prediction);
                 if let Some(cluster) = cluster {
                     samples.record_cluster(seen.sample, *cluster);
                 }

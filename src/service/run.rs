@@ -1,5 +1,6 @@
 //! What a run has open.
 
+use std::collections::{BTreeMap, BTreeSet};
 use std::fs;
 use std::io::{self, Write};
 use std::path::{Path, PathBuf};
@@ -17,20 +18,9 @@ use crate::score::Scorer;
 use crate::settings;
 use crate::watch::Pattern;
 
-/// What the program was asked to run.
-#[derive(Clone, Debug)]
-pub struct Invocation {
-    /// The config as it was read.
-    pub config: Config,
-    /// Its file, for the trainer that reads it too.
-    pub file: PathBuf,
-    /// The settings given beside the file, likewise.
-    pub overrides: Vec<String>,
-}
-
 /// A run: its config, its images, its memory.
 pub struct Run {
-    pub(super) invocation: Invocation,
+    pub(super) config: Config,
     pub(super) plan: Plan,
     pub(super) pool: Pool,
     pub(super) validation: Pool,
@@ -48,24 +38,24 @@ impl Run {
     /// Opens everything that a run needs.
     ///
     /// Errors: lists or graphs that cannot be read or do not fit each other, a state folder in use or of another run.
-    pub fn open(invocation: Invocation) -> Result<Self, ServiceError> {
-        let config = &invocation.config;
+    pub fn open(config: Config) -> Result<Self, ServiceError> {
         let pool = Pool::load(&config.pool.train)?;
         let validation = Pool::load(&config.pool.validation)?;
         let test = config.pool.test.as_deref().map(Pool::load).transpose()?;
-        let classes = classes(config, &pool)?;
+        let classes = classes(&config, &pool)?;
         for images in [Some(&pool), Some(&validation), test.as_ref()].into_iter().flatten() {
             images.check(u32::try_from(classes).unwrap_or(u32::MAX))?;
         }
         let pattern = Pattern::parse(&config.checkpoint.pattern)?;
+        let mut ledger = Ledger::open(&config.state.folder, Access::Write)?;
+        // With the lock in hand, a temporary file can only be a dead process's. A folder that cannot be listed will say
+        // so when something is written there.
         for folder in [&config.lists.folder, &config.state.folder, &config.checkpoint.folder] {
-            // Best effort: a folder that cannot be listed will say so when something is written there.
             let _ = files::sweep(folder);
         }
-        let mut ledger = Ledger::open(&config.state.folder, Access::Write)?;
-        begin(&mut ledger, config, &pool)?;
+        begin(&mut ledger, &config, &pool)?;
         let samples = ledger.read_samples(pool.len() as usize)?.unwrap_or_else(|| Samples::new(pool.len() as usize));
-        let plan = Plan::of(config, pool.len());
+        let plan = Plan::of(&config, pool.len());
         tracing::info!(
             pool = pool.len(),
             validation = validation.len(),
@@ -73,12 +63,12 @@ impl Run {
             policy = config.policy.word(),
             "the run is open"
         );
-        Ok(Self { plan, pool, validation, test, classes, pattern, ledger, samples, loaded: None, invocation })
+        Ok(Self { plan, pool, validation, test, classes, pattern, ledger, samples, loaded: None, config })
     }
 
     /// The config.
     pub fn config(&self) -> &Config {
-        &self.invocation.config
+        &self.config
     }
 
     /// Where the checkpoint of an epoch is expected.
@@ -124,12 +114,40 @@ fn begin(ledger: &mut Ledger, config: &Config, pool: &Pool) -> Result<(), Servic
             return Err(other("seed"));
         }
     }
-    if let RunStart::Changed(before) = ledger.begin_run(&run)? {
-        tracing::warn!(before = %before.run.policy, now = %run.policy, "the config has changed since the last start");
-        // The new rules decide anew whether the run is over.
+    if ledger.run()?.is_some_and(|before| before.run != run) {
+        // The new rules decide anew whether the run is over; first, lest a crash in between keep the old verdict.
         ledger.clear_outcome()?;
     }
+    if let RunStart::Changed(before) = ledger.begin_run(&run)? {
+        let keys = changed_keys(&before.run.config_text, &run.config_text);
+        tracing::warn!(keys = keys.join(", "), "the config has changed since the last start");
+    }
+    // The trainer reads this one: the config as it was when the run was opened, whatever becomes of the person's file.
+    files::publish(&config_path(config), |writer| writer.write_all(run.config_text.as_bytes()))?;
     Ok(())
+}
+
+/// Where the effective config of the run stands, every default written out.
+pub(super) fn config_path(config: &Config) -> PathBuf {
+    config.state.folder.join("config.json")
+}
+
+/// The keys of two configs that differ, as in `mine.quota`.
+fn changed_keys(before: &str, now: &str) -> Vec<String> {
+    let parse = |text: &str| serde_json::from_str::<serde_json::Value>(text).unwrap_or_default();
+    let (before, now) = (flat(&parse(before), ""), flat(&parse(now), ""));
+    let differs = |key: &&String| before.get(*key) != now.get(*key);
+    before.keys().chain(now.keys()).collect::<BTreeSet<_>>().into_iter().filter(differs).cloned().collect()
+}
+
+fn flat(value: &serde_json::Value, key: &str) -> BTreeMap<String, serde_json::Value> {
+    match value.as_object() {
+        None => BTreeMap::from([(key.to_owned(), value.clone())]),
+        Some(object) => {
+            let name = |inner: &str| if key.is_empty() { inner.to_owned() } else { format!("{key}.{inner}") };
+            object.iter().flat_map(|(inner, value)| flat(value, &name(inner))).collect()
+        }
+    }
 }
 
 /// The classes of the starting graph, or, where it does not tell, those of the pool.

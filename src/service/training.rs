@@ -2,19 +2,20 @@
 
 use std::env;
 use std::ffi::OsString;
-use std::path::PathBuf;
+use std::path::{Path, PathBuf};
 use std::time::{Duration, Instant};
 
 use super::examine::{Examined, judge};
-use super::run::Run;
+use super::run::{Run, config_path};
 use super::shutdown::Shutdown;
+use super::waiting::standing;
 use super::{ServiceError, in_background, systemd};
 use crate::config::TrainerProgram;
 use crate::launch::{self, Backoff, Job, RunningJob, Values};
 use crate::ledger::{EpochRecord, Training};
 use crate::lists::Format;
 use crate::settings;
-use crate::watch::{Now, Reconciler, Verdict, WatchError};
+use crate::watch::{Verdict, WatchError};
 
 /// How long a training step has to end after SIGTERM.
 const GRACE: Duration = Duration::from_secs(3);
@@ -34,7 +35,7 @@ pub(super) async fn train(mut run: Run, epoch: &EpochRecord, shutdown: &mut Shut
     let number = epoch.commit.epoch;
     let trainer = run.config().trainer.clone();
     let mut backoff = Backoff::new(trainer.backoff, trainer.attempts);
-    if left_behind(&run, number) {
+    if left_behind(&run, number)? {
         tracing::info!(epoch = number, "the checkpoint of an earlier start is there");
         let report = launch::read_report(&run.report_path(number)).unwrap_or_default();
         run.note_training(epoch, &report, None)?;
@@ -74,6 +75,7 @@ async fn attempt(mut run: Run, epoch: &EpochRecord, shutdown: &mut Shutdown) -> 
     let values = run.values(epoch)?;
     // What an earlier attempt said or left must not speak for this one.
     let _ = std::fs::remove_file(&values.report);
+    discard(&values.checkpoint_out);
     let folder = run.config().checkpoint.folder.clone();
     std::fs::create_dir_all(&folder).map_err(|source| WatchError::Create { folder, source })?;
     let mut job = Job::new(run.command(&values)?);
@@ -85,11 +87,13 @@ async fn attempt(mut run: Run, epoch: &EpochRecord, shutdown: &mut Shutdown) -> 
         outcome = running.wait() => outcome,
         () = shutdown.wait() => {
             running.stop(GRACE).await;
+            discard(&values.checkpoint_out);
             return Ok((run, Attempt::Interrupted));
         }
     };
     let train_s = start.elapsed().as_secs_f64();
     if outcome != launch::Outcome::Succeeded {
+        discard(&values.checkpoint_out);
         return Ok((run, Attempt::Failed(outcome.to_string())));
     }
     if !values.checkpoint_out.is_file() {
@@ -119,14 +123,22 @@ async fn examine(run: Run, epoch: u32, shutdown: &mut Shutdown) -> Result<(Run, 
     .await
 }
 
-/// Whether the checkpoint of an epoch stands whole from before a restart.
-fn left_behind(run: &Run, epoch: u32) -> bool {
-    let config = run.config();
-    let mut look_out = Reconciler::new(&config.checkpoint.folder, run.pattern.clone(), config.checkpoint.quiet);
-    let ready = look_out.look(epoch, Now::read(), &mut |candidate, _| {
-        if candidate.epoch == epoch { judge(candidate) } else { Verdict::Bad("of another epoch".to_owned()) }
-    });
-    matches!(ready, Ok(reconciled) if reconciled.ready.is_some())
+/// Whether the checkpoint of an epoch stands whole from before a restart: its writer died with the service.
+fn left_behind(run: &Run, epoch: u32) -> Result<bool, ServiceError> {
+    let found = standing(run, epoch, &run.checkpoint_path(epoch))?;
+    Ok(found.is_some_and(|candidate| judge(&candidate) == Verdict::Whole))
+}
+
+/// Takes away what a step that did not end well has left under the checkpoint's name: after a restart nobody could tell
+/// it from the work of one that did.
+fn discard(checkpoint: &Path) {
+    let mut data = checkpoint.as_os_str().to_owned();
+    data.push(".data");
+    for leftover in [checkpoint, Path::new(&data)] {
+        if std::fs::remove_file(leftover).is_ok() {
+            tracing::warn!(file = %leftover.display(), "removed, the step that wrote it did not end well");
+        }
+    }
 }
 
 fn visits(epoch: &EpochRecord) -> u64 {
@@ -142,6 +154,11 @@ impl Run {
         train_s: Option<f64>,
     ) -> Result<(), ServiceError> {
         let number = epoch.commit.epoch;
+        if let Some(skipped) = report.skipped.filter(|&skipped| skipped > 0) {
+            let text = format!("epoch {number}: the trainer left out {skipped} images that it could not read");
+            tracing::warn!(epoch = number, skipped, "the trainer left out images that it could not read");
+            self.ledger.record_event("skipped", &text)?;
+        }
         let train_visits = report.images.unwrap_or_else(|| visits(epoch));
         tracing::info!(epoch = number, images = train_visits, seconds = ?train_s, loss = ?report.loss, "trained");
         Ok(self.ledger.record_training(number, &Training { train_visits, train_s, step_s: report.seconds })?)
@@ -193,10 +210,7 @@ impl Run {
     fn built_in(&self, values: &Values) -> Vec<OsString> {
         let mut command: Vec<OsString> = vec![trainer_program().into_os_string(), "step".into()];
         let mut option = |name: &str, value: OsString| command.extend([name.into(), value]);
-        option("--config", self.invocation.file.clone().into_os_string());
-        for setting in &self.invocation.overrides {
-            option("--set", setting.into());
-        }
+        option("--config", config_path(self.config()).into_os_string());
         option("--manifest", values.manifest.clone().into_os_string());
         option("--checkpoint-in", values.checkpoint_in.clone().into_os_string());
         option("--checkpoint-out", values.checkpoint_out.clone().into_os_string());

@@ -1,6 +1,8 @@
 //! Waiting for a checkpoint that somebody else makes (`trainer: none`).
 
+use std::collections::BTreeSet;
 use std::path::Path;
+use std::time::Duration;
 
 use super::examine::{Examined, judge};
 use super::run::{Run, short};
@@ -9,7 +11,7 @@ use super::{ServiceError, in_background, systemd};
 use crate::digest;
 use crate::launch::Report;
 use crate::ledger::{Checkpoint, CheckpointStatus, EpochRecord};
-use crate::watch::{self, Candidate, Method, Now, Reconciled, Reconciler, Verdict, Watcher};
+use crate::watch::{self, Candidate, Method, Now, Reconciled, Reconciler, Verdict, WatchError, Watcher};
 
 /// Waits until a checkpoint of `epoch` or a later one is there and fit, and records it.
 pub(super) async fn for_checkpoint(
@@ -24,6 +26,7 @@ pub(super) async fn for_checkpoint(
     systemd::status(&format!("waiting for {} in {}", run.pattern.name(wanted), config.folder.display()));
     tracing::info!(epoch = wanted, folder = %config.folder.display(), "waiting for the checkpoint");
     let mut again = None;
+    let mut told = BTreeSet::new();
     loop {
         let quiet_is_over = async {
             match again {
@@ -46,11 +49,16 @@ pub(super) async fn for_checkpoint(
         for path in &reconciled.ignored {
             tracing::info!(file = %path.display(), pattern = config.pattern, "ignored, its name is not a checkpoint's");
         }
+        for waiting in &reconciled.waiting {
+            if told.insert((waiting.candidate.path.clone(), waiting.reason.clone())) {
+                tracing::info!(checkpoint = short(&waiting.candidate.path), reason = waiting.reason, "not ready yet");
+            }
+        }
         for rejection in &reconciled.rejected {
             run.reject(&rejection.candidate, &rejection.reason, None)?;
         }
         let Some(candidate) = reconciled.ready.clone() else { continue };
-        run.note_training(epoch, &Report::default(), None)?;
+        run.note_training(epoch, &passes(epoch, candidate.epoch), None)?;
         let cancel = shutdown.flag();
         let found = candidate.clone();
         let (back, examined) = in_background(run, move |run| run.examine(&found.path, found.epoch, &cancel)).await?;
@@ -62,13 +70,21 @@ pub(super) async fn for_checkpoint(
                 return Ok(run);
             }
             Examined::Refused { reason, digest } => {
+                run.note_training(epoch, &Report { images: Some(0), ..Report::default() }, None)?;
                 run.reject(&candidate, &reason, digest)?;
                 look_out.reject(&candidate, reason);
                 // An older one may be waiting behind it.
-                again = Some(std::time::Duration::ZERO);
+                again = Some(Duration::ZERO);
             }
         }
     }
+}
+
+/// The training that a checkpoint stands for: whoever left checkpoint `of` has trained on this list in each epoch up to
+/// that one.
+pub(super) fn passes(epoch: &EpochRecord, of: u32) -> Report {
+    let passes = u64::from(of.saturating_sub(epoch.commit.epoch)) + 1;
+    Report { images: epoch.commit.strata.size().map(|size| size * passes), ..Report::default() }
 }
 
 impl Run {
@@ -88,7 +104,7 @@ impl Run {
         Ok(())
     }
 
-    /// Puts an unfit checkpoint of this path aside.
+    /// Records that the checkpoint of this path is not fit and, where it stands in the watched folder, puts it aside.
     pub(super) fn refuse(
         &mut self,
         path: &Path,
@@ -96,37 +112,51 @@ impl Run {
         reason: &str,
         digest: Option<String>,
     ) -> Result<(), ServiceError> {
-        // Whoever wrote it has ended: there is nothing to wait for.
-        let quiet = std::time::Duration::ZERO;
-        let mut look_out = Reconciler::new(&self.config().checkpoint.folder, self.pattern.clone(), quiet);
-        let mut found = None;
-        look_out.look(epoch, Now::read(), &mut |candidate, _| {
-            if candidate.path == path {
-                found = Some(candidate.clone());
-            }
-            Verdict::Unfinished(String::new())
-        })?;
-        match found {
+        match standing(self, epoch, path)? {
             Some(candidate) => self.reject(&candidate, reason, digest),
-            None => Ok(()),
+            None => self.record_rejection(path, epoch, reason, digest.or_else(|| digest::of_file(path).ok())),
         }
+    }
+
+    fn record_rejection(
+        &mut self,
+        path: &Path,
+        epoch: u32,
+        reason: &str,
+        digest: Option<String>,
+    ) -> Result<(), ServiceError> {
+        tracing::warn!(checkpoint = short(path), reason, "rejected");
+        // Without a digest it could not even be read, and there is nothing to know it again by.
+        if digest.is_none() {
+            return Ok(());
+        }
+        let (path, reason) = (path.to_owned(), Some(reason.to_owned()));
+        let status = CheckpointStatus::Rejected;
+        Ok(self.ledger.record_checkpoint(&Checkpoint { epoch, path, digest, status, reason })?)
     }
 
     /// Puts an unfit checkpoint aside and records why.
     fn reject(&mut self, candidate: &Candidate, reason: &str, digest: Option<String>) -> Result<(), ServiceError> {
-        let Some(digest) = digest.or_else(|| digest::of_file(&candidate.path).ok()) else { return Ok(()) };
-        tracing::warn!(checkpoint = short(&candidate.path), reason, "rejected");
-        self.ledger.record_checkpoint(&Checkpoint {
-            epoch: candidate.epoch,
-            path: candidate.path.clone(),
-            digest: Some(digest.clone()),
-            status: CheckpointStatus::Rejected,
-            reason: Some(reason.to_owned()),
-        })?;
+        let digest = digest.or_else(|| digest::of_file(&candidate.path).ok());
+        self.record_rejection(&candidate.path, candidate.epoch, reason, digest.clone())?;
+        let Some(digest) = digest else { return Ok(()) };
         match watch::quarantine(candidate, &digest, reason) {
             Ok(folder) => tracing::warn!(folder = %folder.display(), "put aside, with the reason beside it"),
             Err(error) => tracing::warn!(%error, "the rejected checkpoint stays where it is"),
         }
         Ok(())
     }
+}
+
+/// The checkpoint of this path as it stands in the watched folder. Whoever wrote it has ended: nothing is waited for.
+pub(super) fn standing(run: &Run, epoch: u32, path: &Path) -> Result<Option<Candidate>, WatchError> {
+    let mut look_out = Reconciler::new(&run.config().checkpoint.folder, run.pattern.clone(), Duration::ZERO);
+    let mut found = None;
+    look_out.look(epoch, Now::read(), &mut |candidate, _| {
+        if candidate.path == path {
+            found = Some(candidate.clone());
+        }
+        Verdict::Unfinished(String::new())
+    })?;
+    Ok(found)
 }

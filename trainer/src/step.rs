@@ -45,7 +45,7 @@ pub fn run(arguments: &StepArguments) -> anyhow::Result<()> {
     let graph = Graph::new(&model, &classifier, device)?;
     let mut optimiser = Optimiser::new(&graph, config.train.momentum, config.train.weight_decay)?;
     if optimiser.is_empty() {
-        bail!("{}: no weight of it can be trained; see `gleaner inspect`", model.file());
+        bail!("{}: no weight of it can be trained; see `gleaner model inspect`", model.file());
     }
     let preprocess = settings::preprocess(&config);
     let frame = Frame::of(&classifier, &preprocess, model.file())?;

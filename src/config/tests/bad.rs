@@ -216,16 +216,7 @@ fn pixels_are_held_against_their_channels_and_their_scale() {
 }
 
 #[test]
-fn keys_of_another_policy_are_told_unless_the_policy_is_an_experiment() {
-    let text = format!("{LEAST}policy: patent\nextras: {{share: 0.2}}\n");
-    let expected =
-        "c.yaml:5:17: extras.share means nothing under `policy: patent`; leave it out, or write `policy: confidence`";
-    assert_eq!(said(&text, &[]), [expected]);
-    let confidence = text.replace("policy: patent", "policy: confidence");
-    assert_eq!(load(&confidence, &["policy=uniform"]).unwrap().policy, Policy::Uniform);
-    let both = said(&confidence, &["policy=uniform", "extras.share=0.1"]);
-    assert_eq!(both.len(), 1);
-    assert!(both[0].starts_with("--set extras.share=0.1: extras.share means nothing under `policy: uniform`"));
+fn validation_on_training_images_is_refused() {
     let same = LEAST.replace("b.txt", "a.txt");
     assert!(said(&same, &[])[0].starts_with("c.yaml:1:34: pool.validation is `a.txt`, as is pool.train"));
 }

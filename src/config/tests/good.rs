@@ -50,9 +50,9 @@ fn the_example_loads_and_says_what_its_comments_say() {
     let config = Config::load(&path, &[]).unwrap_or_else(|error| panic!("{error}"));
     assert_eq!(config.pixels.size, [28, 28]);
     assert_eq!((config.pixels.mean, config.pixels.std), (vec![0.286], vec![0.353]));
-    assert_eq!(config.plan.cost, Some(3.0));
+    assert_eq!(config.plan.cost, Some(1.5));
     assert_eq!(config.trainer.timeout, Some(Duration::from_secs(3600)));
-    assert_eq!(config.stop, StopConfig { accuracy: Some(0.93), patience: Some(5), epochs: Some(50) });
+    assert_eq!(config.stop, StopConfig { accuracy: Some(0.95), patience: Some(10), epochs: Some(50) });
     // A default that the comments name in brackets is the true one.
     let text = std::fs::read_to_string(&path).unwrap();
     for (key, default) in [("quota: 0.10", "[0.10]"), ("groups: 64", "[64]"), ("momentum: 0.9", "[0.9]")] {

@@ -2,7 +2,7 @@
 //! hand; training is tested through the real program.
 
 // A helper of tests may fail as a test may.
-#![allow(clippy::unwrap_used, clippy::panic)]
+#![allow(clippy::unwrap_used, clippy::expect_used, clippy::panic)]
 
 mod agreement;
 mod doorstep;
