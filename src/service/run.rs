@@ -16,7 +16,7 @@ use crate::onnx::{Classifier, Model};
 use crate::pool::Pool;
 use crate::score::Scorer;
 use crate::settings;
-use crate::watch::Pattern;
+use crate::watch::{Pattern, WatchError};
 
 /// A run: its config, its images, its memory.
 pub struct Run {
@@ -48,6 +48,9 @@ impl Run {
         }
         let pattern = Pattern::parse(&config.checkpoint.pattern)?;
         let mut ledger = Ledger::open(&config.state.folder, Access::Write)?;
+        let folder = &config.checkpoint.folder;
+        fs::create_dir_all(folder)
+            .map_err(|source| WatchError::Create { folder: folder.clone(), source })?;
         // With the lock in hand, a temporary file can only be a dead process's. A folder that cannot be listed will say
         // so when something is written there.
         for folder in [&config.lists.folder, &config.state.folder, &config.checkpoint.folder] {
