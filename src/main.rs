@@ -16,6 +16,9 @@ struct Arguments {
 fn main() -> ExitCode {
     let arguments = Arguments::parse();
     commands::start_log();
+    if !matches!(arguments.command, Command::Run(_)) {
+        commands::end_with_the_reader();
+    }
     let outcome = match arguments.command {
         Command::Run(arguments) => commands::run::main(&arguments),
         Command::Mine(arguments) => commands::mine::main(&arguments),

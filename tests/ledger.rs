@@ -109,13 +109,33 @@ fn an_epoch_is_committed_once_in_order_and_whole() {
 }
 
 #[test]
+fn a_checkpoint_that_fails_after_its_validation_gives_its_place_back() {
+    let folder = tempfile::tempdir().unwrap();
+    let mut ledger = begun(folder.path());
+    ledger.commit_epoch(&commit(0), &["a.png: not an image"], None).unwrap();
+    let told = ledger.events(10).unwrap();
+    assert_eq!((told[0].kind.as_str(), told[0].text.as_str()), ("skipped", "a.png: not an image"));
+    ledger.record_checkpoint(&checkpoint(0, "late", CheckpointStatus::Accepted)).unwrap();
+    let validation = Validation { epoch: 0, accuracy: 0.5, loss: 1.0, images: 8, seconds: 0.5 };
+    ledger.record_validation(&validation).unwrap();
+    assert!(matches!(ledger.standing().unwrap(), Standing::Trained(_)));
+    ledger.record_checkpoint(&checkpoint(0, "late", CheckpointStatus::Rejected)).unwrap();
+    assert!(matches!(ledger.standing().unwrap(), Standing::Committed(epoch) if epoch.commit.epoch == 0));
+    assert_eq!(ledger.rejected_late("late").unwrap().as_deref(), Some("NaN in fc.weight"));
+    assert_eq!(ledger.validations().unwrap(), [], "a rejected checkpoint does not count");
+    ledger.record_checkpoint(&checkpoint(0, "good", CheckpointStatus::Accepted)).unwrap();
+    assert!(matches!(ledger.standing().unwrap(), Standing::Trained(_)));
+}
+
+#[test]
 fn checkpoints_are_told_apart_by_content() {
     let folder = tempfile::tempdir().unwrap();
     let mut ledger = begun(folder.path());
     ledger.commit_epoch(&commit(0), &[], None).unwrap();
     ledger.record_checkpoint(&checkpoint(0, "bad", CheckpointStatus::Rejected)).unwrap();
-    assert_eq!(ledger.rejected("bad").unwrap().as_deref(), Some("NaN in fc.weight"));
-    assert_eq!(ledger.rejected("good").unwrap(), None);
+    // Rejected at once, it may be fit under another config; rejected after it was validated, it stays bad.
+    assert_eq!(ledger.rejected_late("bad").unwrap(), None);
+    assert_eq!(ledger.rejected_late("good").unwrap(), None);
     assert!(matches!(ledger.standing().unwrap(), Standing::Committed(_)), "a rejected checkpoint is none");
     let error = ledger
         .record_validation(&Validation { epoch: 0, accuracy: 1.0, loss: 0.0, images: 1, seconds: 0.5 })

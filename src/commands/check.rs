@@ -45,8 +45,8 @@ pub fn main(arguments: &Configured) -> anyhow::Result<ExitCode> {
         Err(error) => findings.bad(error),
         Ok(config) => {
             findings.good(&format!("{}: the config is sound", arguments.config.display()));
-            libraries(&mut findings, &config);
-            let start = model(&mut findings, &config);
+            let runtime = libraries(&mut findings, &config);
+            let start = model(&mut findings, &config, runtime);
             pools(&mut findings, &config, start.as_ref());
             trainer(&mut findings, &config);
             folders(&mut findings, &config);
@@ -61,8 +61,10 @@ pub fn main(arguments: &Configured) -> anyhow::Result<ExitCode> {
     })
 }
 
-fn libraries(findings: &mut Findings, config: &Config) {
-    if let Some((path, build)) = findings.take(score::describe()) {
+/// Whether ONNX Runtime is there, without which a model cannot be tried.
+fn libraries(findings: &mut Findings, config: &Config) -> bool {
+    let runtime = findings.take(score::describe());
+    if let Some((path, build)) = &runtime {
         findings.good(&format!("{}: {build}", path.display()));
     }
     if config.trainer.program == TrainerProgram::BuiltIn
@@ -70,14 +72,18 @@ fn libraries(findings: &mut Findings, config: &Config) {
     {
         findings.good(&format!("{}: libtorch", path.display()));
     }
+    runtime.is_some()
 }
 
 /// The starting graph: readable, a classifier, and one that ONNX Runtime runs with this preprocessing.
-fn model(findings: &mut Findings, config: &Config) -> Option<Classifier> {
+fn model(findings: &mut Findings, config: &Config, runtime: bool) -> Option<Classifier> {
     findings.take(Normaliser::new(&settings::preprocess(config)))?;
     let path = &config.model.start;
     let model = findings.take(Model::read(path))?;
     let classifier = findings.take(Classifier::of(&model))?;
+    if !runtime {
+        return Some(classifier);
+    }
     let scorer = findings.take(Scorer::start(model, path, settings::scoring(config)))?;
     let facts = scorer.facts();
     findings.good(&format!(

@@ -51,6 +51,15 @@ impl Configured {
     }
 }
 
+/// Ends the program quietly when whoever reads its output has gone, as `head` does. Not for the service, which goes on.
+pub fn end_with_the_reader() {
+    // SAFETY: no handler of ours is replaced, and the default one runs no code of this program.
+    #[allow(unsafe_code)]
+    unsafe {
+        libc::signal(libc::SIGPIPE, libc::SIG_DFL);
+    }
+}
+
 /// Sends the log to standard error: `RUST_LOG` chooses what, information and worse by default.
 pub fn start_log() {
     let filter = EnvFilter::try_from_default_env().unwrap_or_else(|_| EnvFilter::new("info,ort=warn"));

@@ -69,10 +69,11 @@ impl Ledger {
         self.all("SELECT * FROM checkpoints ORDER BY epoch, id", [], checkpoint)
     }
 
-    /// Why this content was rejected, if it was: whatever epoch it claimed to be of.
-    pub fn rejected(&self, digest: &str) -> Result<Option<String>, LedgerError> {
+    /// Why this content was rejected after it had validated well, if it was: whatever epoch it claimed to be of. What was
+    /// rejected at once may be fit by now, if the config was to blame.
+    pub fn rejected_late(&self, digest: &str) -> Result<Option<String>, LedgerError> {
         let query = "SELECT coalesce(reason, '') FROM checkpoints
-                     WHERE status = 'rejected' AND digest = ?1 ORDER BY id DESC LIMIT 1";
+                     WHERE status = 'rejected' AND digest = ?1 AND validation_accuracy IS NOT NULL ORDER BY id DESC LIMIT 1";
         self.one(query, params![digest], |row| row.get(0))
     }
 

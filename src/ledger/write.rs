@@ -123,10 +123,11 @@ impl Ledger {
                 CheckpointStatus::Skipped => {
                     "UPDATE epochs SET status = 'skipped' WHERE epoch = ?1 AND status != 'trained'"
                 }
-                // An accepted one may turn out bad in the scan: its epoch then awaits another.
+                // An accepted one may turn out bad in the scan: the list that it was trained on then awaits another.
                 CheckpointStatus::Rejected => {
-                    "UPDATE epochs SET status = 'committed' WHERE epoch = ?1 AND NOT EXISTS
-                         (SELECT 1 FROM checkpoints WHERE checkpoints.epoch = ?1 AND checkpoints.status = 'accepted')"
+                    "UPDATE epochs SET status = 'committed'
+                     WHERE epoch = (SELECT max(epoch) FROM epochs WHERE epoch <= ?1) AND NOT EXISTS
+                         (SELECT 1 FROM checkpoints WHERE checkpoints.epoch >= epochs.epoch AND status = 'accepted')"
                 }
                 CheckpointStatus::Awaited => return Ok(()),
             };

@@ -12,6 +12,8 @@ use crate::score::{ScoreError, Scorer, Visit};
 use crate::settings;
 use crate::watch::{Candidate, Verdict};
 
+const BEFORE: &str = "it was rejected before: ";
+
 /// What examining a checkpoint came to.
 #[derive(Debug)]
 pub(super) enum Examined {
@@ -66,8 +68,9 @@ impl Run {
         };
         let digest = model.digest().to_owned();
         let refused = |reason: String| Ok(Examined::Refused { reason, digest: Some(digest.clone()) });
-        if let Some(reason) = self.ledger.rejected(&digest)? {
-            return refused(format!("it was rejected before: {reason}"));
+        if let Some(reason) = self.ledger.rejected_late(&digest)? {
+            // Said once, however often it comes.
+            return refused(format!("{BEFORE}{}", reason.trim_start_matches(BEFORE)));
         }
         if let Err(error) = self.load(model, path) {
             return if blames_checkpoint(&error) { refused(error.to_string()) } else { Err(error) };

@@ -49,8 +49,7 @@ impl Run {
         let pattern = Pattern::parse(&config.checkpoint.pattern)?;
         let mut ledger = Ledger::open(&config.state.folder, Access::Write)?;
         let folder = &config.checkpoint.folder;
-        fs::create_dir_all(folder)
-            .map_err(|source| WatchError::Create { folder: folder.clone(), source })?;
+        fs::create_dir_all(folder).map_err(|source| WatchError::Create { folder: folder.clone(), source })?;
         // With the lock in hand, a temporary file can only be a dead process's. A folder that cannot be listed will say
         // so when something is written there.
         for folder in [&config.lists.folder, &config.state.folder, &config.checkpoint.folder] {
