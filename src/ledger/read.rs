@@ -64,7 +64,7 @@ impl Ledger {
         self.one("SELECT * FROM checkpoints WHERE status = 'accepted' ORDER BY epoch DESC LIMIT 1", [], checkpoint)
     }
 
-    /// Every checkpoint that was met or is awaited, by epoch, then as they came.
+    /// Every checkpoint that was met, by epoch, then as they came.
     pub fn checkpoints(&self) -> Result<Vec<CheckpointRecord>, LedgerError> {
         self.all("SELECT * FROM checkpoints ORDER BY epoch, id", [], checkpoint)
     }

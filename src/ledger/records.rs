@@ -153,8 +153,6 @@ pub enum CheckpointStatus {
     Rejected,
     /// A newer one was there.
     Skipped,
-    /// Expected from a training step; there is no file yet.
-    Awaited,
 }
 
 /// A checkpoint to record.
@@ -162,10 +160,10 @@ pub enum CheckpointStatus {
 pub struct Checkpoint {
     /// The number in its name.
     pub epoch: u32,
-    /// Where it stands, or is expected.
+    /// Where it stands.
     pub path: PathBuf,
-    /// The digest of its content; `None` exactly where it is awaited.
-    pub digest: Option<String>,
+    /// The digest of its content.
+    pub digest: String,
     /// What became of it.
     pub status: CheckpointStatus,
     /// Why it was rejected or skipped.
@@ -266,11 +264,10 @@ impl CheckpointStatus {
             Self::Accepted => "accepted",
             Self::Rejected => "rejected",
             Self::Skipped => "skipped",
-            Self::Awaited => "awaited",
         }
     }
 
     pub(super) fn from_name(name: &str) -> Option<Self> {
-        [Self::Accepted, Self::Rejected, Self::Skipped, Self::Awaited].into_iter().find(|status| status.name() == name)
+        [Self::Accepted, Self::Rejected, Self::Skipped].into_iter().find(|status| status.name() == name)
     }
 }

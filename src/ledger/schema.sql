@@ -54,22 +54,21 @@ CREATE TABLE samples_file (
     digest  TEXT NOT NULL
 ) STRICT;
 
--- Every checkpoint that was met, by content; an awaited one has no content yet.
+-- Every checkpoint that was met, by content.
 CREATE TABLE checkpoints (
     id                  INTEGER PRIMARY KEY,
     epoch               INTEGER NOT NULL CHECK (epoch >= 0),
     path                TEXT NOT NULL,
-    digest              TEXT,
-    status              TEXT NOT NULL CHECK (status IN ('accepted', 'rejected', 'skipped', 'awaited')),
+    digest              TEXT NOT NULL,
+    status              TEXT NOT NULL CHECK (status IN ('accepted', 'rejected', 'skipped')),
     reason              TEXT,
     seen_at             TEXT NOT NULL,
     validation_accuracy REAL,
     validation_loss     REAL,
     validation_images   INTEGER,
-    validation_s        REAL,
-    CHECK ((digest IS NULL) = (status = 'awaited'))
+    validation_s        REAL
 ) STRICT;
-CREATE UNIQUE INDEX checkpoint_content ON checkpoints (epoch, coalesce(digest, ''));
+CREATE UNIQUE INDEX checkpoint_content ON checkpoints (epoch, digest);
 CREATE UNIQUE INDEX one_accepted_checkpoint ON checkpoints (epoch) WHERE status = 'accepted';
 CREATE INDEX checkpoint_digest ON checkpoints (digest);
 

@@ -82,14 +82,11 @@ impl Ledger {
     }
 
     /// Notes a checkpoint; the same content under the same epoch again replaces what was noted, but not when it was
-    /// first seen. A met checkpoint takes the place of an awaited one. Accepting (or skipping) moves the epoch on.
+    /// first seen. Accepting (or skipping) moves the epoch on.
     ///
     /// An epoch has at most one accepted checkpoint: another one is refused.
     pub fn record_checkpoint(&mut self, checkpoint: &Checkpoint) -> Result<(), LedgerError> {
         let epoch = checkpoint.epoch;
-        if checkpoint.digest.is_none() != (checkpoint.status == CheckpointStatus::Awaited) {
-            return Err(self.conflict(format!("checkpoint {epoch} must have a digest unless it is awaited")));
-        }
         let Some(path) = checkpoint.path.to_str() else {
             return Err(self.conflict(format!("{:?} is not UTF-8; rename checkpoint.folder", checkpoint.path)));
         };
@@ -102,14 +99,10 @@ impl Ledger {
             )));
         }
         self.transact(format!("checkpoint {epoch} cannot be recorded"), |transaction| {
-            if checkpoint.digest.is_some() {
-                transaction
-                    .execute("DELETE FROM checkpoints WHERE epoch = ?1 AND status = 'awaited'", params![epoch])?;
-            }
             transaction.execute(
                 "INSERT INTO checkpoints (epoch, path, digest, status, reason, seen_at)
                  VALUES (?1, ?2, ?3, ?4, ?5, ?6)
-                 ON CONFLICT (epoch, coalesce(digest, ''))
+                 ON CONFLICT (epoch, digest)
                  DO UPDATE SET path = excluded.path, status = excluded.status, reason = excluded.reason",
                 params![epoch, path, checkpoint.digest, checkpoint.status.name(), checkpoint.reason, now()],
             )?;
@@ -129,7 +122,6 @@ impl Ledger {
                      WHERE epoch = (SELECT max(epoch) FROM epochs WHERE epoch <= ?1) AND NOT EXISTS
                          (SELECT 1 FROM checkpoints WHERE checkpoints.epoch >= epochs.epoch AND status = 'accepted')"
                 }
-                CheckpointStatus::Awaited => return Ok(()),
             };
             transaction.execute(change, params![epoch]).map(|_| ())
         })

@@ -74,11 +74,6 @@ impl Pool {
         self.labels.get(index(id)).copied().unwrap_or_default()
     }
 
-    /// All labels, by id.
-    pub fn labels(&self) -> &[u32] {
-        &self.labels
-    }
-
     /// The path as the list has it, or from the folder on; empty for an id that is outside the pool.
     pub fn listed(&self, id: SampleId) -> &[u8] {
         let start = match id.checked_sub(1) {

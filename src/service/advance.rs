@@ -60,7 +60,7 @@ impl Run {
             Err(error) if error.blames_checkpoint() => {
                 // Its faults showed only on images that validation does not have.
                 self.loaded = None;
-                self.refuse(&checkpoint.path, epoch, &error.to_string(), checkpoint.digest.clone())?;
+                self.refuse(&checkpoint.path, epoch, &error.to_string(), Some(checkpoint.digest.clone()))?;
                 return Ok(Advance::Refused);
             }
             chosen => chosen?,
@@ -139,10 +139,10 @@ impl Run {
     /// Loads a checkpoint that the ledger knows, if its file is still what was accepted.
     fn load_accepted(&mut self, checkpoint: &Checkpoint) -> Result<(), ServiceError> {
         let model = Model::read(&checkpoint.path)?;
-        if let Some(accepted) = checkpoint.digest.as_deref().filter(|&accepted| accepted != model.digest()) {
+        if checkpoint.digest != model.digest() {
             return Err(ServiceError::CheckpointChanged {
                 path: checkpoint.path.clone(),
-                accepted: accepted.to_owned(),
+                accepted: checkpoint.digest.clone(),
                 found: model.digest().to_owned(),
             });
         }

@@ -84,7 +84,7 @@ impl Run {
         self.ledger.record_checkpoint(&Checkpoint {
             epoch,
             path: path.to_owned(),
-            digest: Some(digest),
+            digest,
             status: CheckpointStatus::Accepted,
             reason: None,
         })?;

@@ -96,7 +96,7 @@ impl Run {
             self.ledger.record_checkpoint(&Checkpoint {
                 epoch: older.epoch,
                 path: older.path.clone(),
-                digest: Some(digest),
+                digest,
                 status: CheckpointStatus::Skipped,
                 reason: Some(format!("{} is newer", short(&taken.path))),
             })?;
@@ -127,9 +127,7 @@ impl Run {
     ) -> Result<(), ServiceError> {
         tracing::warn!(checkpoint = short(path), reason, "rejected");
         // Without a digest it could not even be read, and there is nothing to know it again by.
-        if digest.is_none() {
-            return Ok(());
-        }
+        let Some(digest) = digest else { return Ok(()) };
         let (path, reason) = (path.to_owned(), Some(reason.to_owned()));
         let status = CheckpointStatus::Rejected;
         Ok(self.ledger.record_checkpoint(&Checkpoint { epoch, path, digest, status, reason })?)
