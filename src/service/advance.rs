@@ -3,6 +3,7 @@
 use std::sync::atomic::AtomicBool;
 
 use super::choose::Choosing;
+use super::run::shown;
 use super::stop::{self, Stop};
 use super::{Run, ServiceError};
 use crate::ledger::{Checkpoint, Outcome};
@@ -110,10 +111,9 @@ impl Run {
             test_accuracy,
         };
         self.ledger.record_outcome(&outcome)?;
-        tracing::info!(
-            reason, best_epoch = ?outcome.best_epoch, best_accuracy = ?outcome.best_accuracy, ?test_accuracy,
-            "the run has ended"
-        );
+        let (best_accuracy, test_accuracy) = (shown(outcome.best_accuracy), shown(test_accuracy));
+        let best_epoch = outcome.best_epoch.map_or_else(|| "-".to_owned(), |epoch| epoch.to_string());
+        tracing::info!(reason, best_epoch, best_accuracy, test_accuracy, "the run has ended");
         Ok(Advance::Stopped)
     }
 

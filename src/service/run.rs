@@ -175,3 +175,8 @@ fn pool_digest(pool: &Pool) -> String {
 pub(super) fn short(path: &Path) -> String {
     path.file_name().map_or_else(|| path.display().to_string(), |name| name.to_string_lossy().into_owned())
 }
+
+/// A number for the log, `-` where there is none.
+pub(super) fn shown(number: Option<f64>) -> String {
+    number.map_or_else(|| "-".to_owned(), |number| format!("{number:.4}"))
+}

@@ -6,7 +6,7 @@ use std::path::{Path, PathBuf};
 use std::time::{Duration, Instant};
 
 use super::examine::{Examined, judge};
-use super::run::{Run, config_path};
+use super::run::{Run, config_path, shown};
 use super::shutdown::Shutdown;
 use super::waiting::standing;
 use super::{ServiceError, in_background, systemd};
@@ -160,7 +160,8 @@ impl Run {
             self.ledger.record_event("skipped", &text)?;
         }
         let train_visits = report.images.unwrap_or_else(|| visits(epoch));
-        tracing::info!(epoch = number, images = train_visits, seconds = ?train_s, loss = ?report.loss, "trained");
+        let (seconds, loss) = (shown(train_s), shown(report.loss));
+        tracing::info!(epoch = number, images = train_visits, seconds, loss, "trained");
         Ok(self.ledger.record_training(number, &Training { train_visits, train_s, step_s: report.seconds })?)
     }
 
