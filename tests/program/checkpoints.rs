@@ -4,17 +4,15 @@ use std::collections::BTreeSet;
 use std::fs;
 
 use super::graphs::{diverged, skilled};
-use super::workshop::{BY_ITSELF, Running, Workshop, images};
+use super::tables::manifest;
+use super::workshop::{BY_ITSELF, Workshop, images};
 
 const QUICK: &str = "initial: {fraction: 0.2}\nmine: {quota: 0.2}\n";
+/// A scan that looks at everything.
+const WHOLE: &str = "mine: {quota: 1.0, budget: 1000.0}\n";
 
 fn by_itself(images: usize) -> Workshop {
     Workshop::new(images, &format!("{BY_ITSELF}{QUICK}"))
-}
-
-/// Waits until the program listens for the checkpoint of an epoch: from then on it hears of renames.
-fn until_awaited(service: &mut Running, epoch: u32) {
-    service.until_said(&format!("waiting for the checkpoint epoch={epoch} "));
 }
 
 #[test]
@@ -29,7 +27,7 @@ fn the_first_list_is_a_random_share_of_the_pool() {
     assert_eq!(lines.len(), 30, "no image twice");
     assert!(lines.iter().all(|line| pool.iter().any(|known| known == line)), "lines of the pool's list, unchanged");
     assert!(!pool[..30].iter().all(|line| lines.contains(line.as_str())), "not just the first ones");
-    until_awaited(&mut service, 0);
+    service.until_awaited(0);
     assert_eq!(workshop.status()["epochs"][0]["initial"], 30);
     let said = service.stop();
     assert!(said.well().contains("interrupted; the same command continues the run"));
@@ -39,14 +37,14 @@ fn the_first_list_is_a_random_share_of_the_pool() {
 fn a_plain_copy_is_taken_once_it_is_quiet() {
     let workshop = by_itself(150);
     let mut service = workshop.serve();
-    until_awaited(&mut service, 0);
+    service.until_awaited(0);
     workshop.drop_in(0, skilled());
     service.until_next(&workshop, 1);
     let list = workshop.read("lists/next.txt");
     // Two fifths of the images are right but not confident, or wrong: the scan of the other 120 ends at a quota of 30.
     let first = workshop.read("lists/epoch-0000.txt");
     assert!(list.lines().all(|line| !first.lines().any(|known| known == line)), "only what was not trained on");
-    until_awaited(&mut service, 1);
+    service.until_awaited(1);
     let status = workshop.status();
     assert_eq!(status["epochs"][1]["mined"], 30);
     assert_eq!(status["rejected"], serde_json::json!([]));
@@ -61,19 +59,19 @@ fn a_plain_copy_is_taken_once_it_is_quiet() {
 fn a_rename_or_a_marker_needs_no_quiet_time() {
     let workshop = Workshop::new(150, &format!("trainer: none\ncheckpoint: {{quiet: 1h}}\n{QUICK}"));
     let mut service = workshop.serve();
-    until_awaited(&mut service, 0);
+    service.until_awaited(0);
     workshop.write("watch/epoch-0000.onnx.part", skilled());
     fs::rename(workshop.path("watch/epoch-0000.onnx.part"), workshop.path("watch/epoch-0000.onnx")).unwrap();
     service.until_next(&workshop, 1);
-    until_awaited(&mut service, 1);
+    service.until_awaited(1);
     workshop.drop_in(1, skilled());
     workshop.write("watch/epoch-0001.onnx.done", "");
     service.until_next(&workshop, 2);
     // A marker speaks for a file that was there before it: one that is cut off is rejected at once.
-    until_awaited(&mut service, 2);
+    service.until_awaited(2);
     workshop.drop_in(2, &skilled()[..skilled().len() / 2]);
     workshop.write("watch/epoch-0002.onnx.done", "");
-    let reason = service.until("a rejection", || rejections(&workshop).pop());
+    let reason = service.until("a rejection", || workshop.rejections().pop());
     assert!(reason.contains("not an ONNX file or truncated"), "{reason}");
     let marker = workshop.path("watch/epoch-0002.onnx.done");
     service.until("the marker going with its file", || (!marker.exists()).then_some(()));
@@ -83,10 +81,10 @@ fn a_rename_or_a_marker_needs_no_quiet_time() {
 fn a_truncated_copy_is_rejected_and_the_good_one_that_follows_is_taken() {
     let workshop = by_itself(150);
     let mut service = workshop.serve();
-    until_awaited(&mut service, 0);
+    service.until_awaited(0);
     let before = workshop.bytes("lists/next.txt");
     workshop.drop_in(0, &skilled()[..skilled().len() * 2 / 3]);
-    let reason = service.until("a rejection", || rejections(&workshop).pop());
+    let reason = service.until("a rejection", || workshop.rejections().pop());
     assert!(reason.contains("epoch-0000.onnx: not an ONNX file or truncated"), "{reason}");
     assert!(reason.contains("export or copy the model again"), "{reason}");
     service.until("the file being put aside", || (!workshop.path("watch/epoch-0000.onnx").exists()).then_some(()));
@@ -103,7 +101,7 @@ fn each_unfit_checkpoint_has_its_reason_and_the_last_good_list_stays() {
     let small = ["model", "new", "convnet", "--classes", "10", "--input", "3x28x28", "-o", "colour.onnx"];
     workshop.run(&small).well();
     let mut service = workshop.serve();
-    until_awaited(&mut service, 0);
+    service.until_awaited(0);
     let before = workshop.bytes("lists/next.txt");
     let unfit: [(Vec<u8>, &[&str]); 3] = [
         (workshop.bytes("seven.onnx"), &["it tells 7 classes apart, where this run has 10", "model.start"]),
@@ -113,7 +111,7 @@ fn each_unfit_checkpoint_has_its_reason_and_the_last_good_list_stays() {
     for (count, (graph, texts)) in (1..).zip(unfit) {
         workshop.drop_in(0, graph);
         let reason =
-            service.until("a rejection", || Some(rejections(&workshop)).filter(|all| all.len() == count)?.pop());
+            service.until("a rejection", || Some(workshop.rejections()).filter(|all| all.len() == count)?.pop());
         assert!(reason.contains("epoch-0000.onnx: "), "{reason}");
         assert!(texts.iter().all(|text| reason.contains(text)), "{reason}");
         service.until("its reason beside it", || Some(reasons_beside(&workshop)).filter(|all| all.contains(&reason)));
@@ -121,7 +119,7 @@ fn each_unfit_checkpoint_has_its_reason_and_the_last_good_list_stays() {
     }
     workshop.drop_in(0, skilled());
     service.until_next(&workshop, 1);
-    assert_eq!(rejections(&workshop).len(), 3);
+    assert_eq!(workshop.rejections().len(), 3);
 }
 
 #[test]
@@ -132,7 +130,7 @@ fn of_several_the_newest_is_taken() {
     workshop.drop_in(0, skilled());
     let mut service = workshop.serve();
     service.until_next(&workshop, 3);
-    until_awaited(&mut service, 3);
+    service.until_awaited(3);
     let status = workshop.status();
     let epochs: Vec<&serde_json::Value> =
         status["epochs"].as_array().unwrap().iter().map(|epoch| &epoch["epoch"]).collect();
@@ -140,11 +138,22 @@ fn of_several_the_newest_is_taken() {
     assert!(workshop.path("watch/epoch-0000.onnx").exists(), "what is skipped is left alone");
 }
 
-/// Why checkpoints were rejected, the oldest first.
-fn rejections(workshop: &Workshop) -> Vec<String> {
+#[test]
+fn a_script_that_ran_ahead_has_trained_on_the_old_list_all_the_while() {
+    let workshop = Workshop::new(150, &format!("{BY_ITSELF}initial: {{fraction: 0.2}}\n{WHOLE}"));
+    let mut service = workshop.serve();
+    service.until_awaited(0);
+    workshop.drop_in(2, skilled());
+    service.until_next(&workshop, 3);
+    service.until_awaited(3);
     let status = workshop.status();
-    let rejected = status["rejected"].as_array().unwrap();
-    rejected.iter().map(|one| one["reason"].as_str().unwrap().to_owned()).collect()
+    let epochs = status["epochs"].as_array().unwrap();
+    assert_eq!((&epochs[0]["size"], &epochs[0]["train_visits"]), (&30.into(), &90.into()), "epochs 0, 1 and 2");
+    assert_eq!((&epochs[1]["epoch"], &epochs[1]["scanned"]), (&3.into(), &120.into()), "all but the 30");
+    let list = |epoch: u32| manifest(&workshop.path(&format!("lists/epoch-{epoch:04}.csv")));
+    let (old, new) = (list(0), list(3));
+    assert_eq!(old.len(), 30);
+    assert!(new.iter().all(|line| old.iter().all(|known| known.path != line.path)), "no image that is known already");
 }
 
 /// The reasons in the folders of rejected checkpoints, without the file's name that stands before each.

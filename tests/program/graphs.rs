@@ -4,8 +4,9 @@ use std::sync::OnceLock;
 
 use gleaner::onnx::Model;
 use gleaner::onnx::proto::attribute_proto::AttributeType;
+use gleaner::onnx::proto::tensor_proto::DataType;
 use gleaner::onnx::proto::type_proto::Value;
-use gleaner::onnx::proto::{AttributeProto, NodeProto, TypeProto};
+use gleaner::onnx::proto::{AttributeProto, NodeProto, TensorProto, TypeProto};
 
 use super::tables::parquet;
 use super::workshop::{Workshop, images};
@@ -72,6 +73,37 @@ pub(crate) fn diverged(graph: &[u8]) -> Vec<u8> {
     model.to_bytes().unwrap()
 }
 
+/// The same graph, but its answer to an image that is white all over is not finite. No real image comes near that.
+pub(crate) fn blind_to_white(graph: &[u8]) -> Vec<u8> {
+    let mut model = Model::from_bytes(graph).unwrap();
+    let graph = model.graph_mut();
+    let image = graph.input[0].name().to_owned();
+    let layer = graph.node.iter().position(|node| node.op_type() == "Gemm").unwrap();
+    let embedding = std::mem::replace(&mut graph.node[layer].input[0], "blinded".to_owned());
+    // White is 2.02 as the network sees it, and a mean of 1.8 is 92 percent of it.
+    graph.initializer.extend([scalar("bright", 1.8), scalar("huge", 1e38)]);
+    let blinding = [
+        node("GlobalAveragePool", &[&image], "light", Vec::new()),
+        node("Flatten", &["light"], "brightness", Vec::new()),
+        node("Sub", &["brightness", "bright"], "beyond", Vec::new()),
+        node("Relu", &["beyond"], "glare", Vec::new()),
+        node("Mul", &["glare", "huge"], "huge_glare", Vec::new()),
+        node("Mul", &["huge_glare", "huge"], "endless_glare", Vec::new()),
+        node("Add", &[&embedding, "endless_glare"], "blinded", Vec::new()),
+    ];
+    graph.node.splice(layer..layer, blinding);
+    model.to_bytes().unwrap()
+}
+
+fn scalar(name: &str, value: f32) -> TensorProto {
+    TensorProto {
+        name: Some(name.to_owned()),
+        data_type: Some(DataType::Float as i32),
+        float_data: vec![value],
+        ..Default::default()
+    }
+}
+
 /// The same graph for images whose channels come last.
 pub(crate) fn channels_last(graph: &[u8]) -> Vec<u8> {
     let mut model = Model::from_bytes(graph).unwrap();
@@ -91,7 +123,7 @@ pub(crate) fn channels_last(graph: &[u8]) -> Vec<u8> {
         ints: vec![0, 3, 1, 2],
         ..Default::default()
     };
-    graph.node.insert(0, node("Transpose", &image, "channels_first", vec![order]));
+    graph.node.insert(0, node("Transpose", &[&image], "channels_first", vec![order]));
     model.to_bytes().unwrap()
 }
 
@@ -101,14 +133,14 @@ pub(crate) fn with_softmax(graph: &[u8]) -> Vec<u8> {
     let graph = model.graph_mut();
     let logits = graph.output[0].name().to_owned();
     graph.output[0].name = Some("probabilities".to_owned());
-    graph.node.push(node("Softmax", &logits, "probabilities", Vec::new()));
+    graph.node.push(node("Softmax", &[&logits], "probabilities", Vec::new()));
     model.to_bytes().unwrap()
 }
 
-fn node(operator: &str, input: &str, output: &str, attribute: Vec<AttributeProto>) -> NodeProto {
+fn node(operator: &str, inputs: &[&str], output: &str, attribute: Vec<AttributeProto>) -> NodeProto {
     NodeProto {
         op_type: Some(operator.to_owned()),
-        input: vec![input.to_owned()],
+        input: inputs.iter().map(|&input| input.to_owned()).collect(),
         output: vec![output.to_owned()],
         attribute,
         ..Default::default()

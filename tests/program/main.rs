@@ -8,7 +8,9 @@ mod formats;
 mod full_disk;
 mod graphs;
 mod kill;
+mod late_faults;
 mod policies;
+mod recovery;
 mod scoring;
 #[path = "../small_disk/mod.rs"]
 mod small_disk;

@@ -142,6 +142,13 @@ impl Workshop {
         serde_json::from_str(&self.run(&["status", "--json", "-c", "config.yaml"]).well()).unwrap()
     }
 
+    /// Why checkpoints were rejected, the oldest first.
+    pub(crate) fn rejections(&self) -> Vec<String> {
+        let status = self.status();
+        let rejected = status["rejected"].as_array().unwrap();
+        rejected.iter().map(|one| one["reason"].as_str().unwrap().to_owned()).collect()
+    }
+
     /// Whether `lists/next.txt` is the list of this epoch.
     pub(crate) fn next_is(&self, epoch: u32) -> bool {
         let list = fs::read(self.path(&format!("lists/epoch-{epoch:04}.txt")));
@@ -184,6 +191,12 @@ impl Running {
     #[track_caller]
     pub(crate) fn until_next(&mut self, workshop: &Workshop, epoch: u32) {
         self.until(&format!("the list of epoch {epoch}"), || workshop.next_is(epoch).then_some(()));
+    }
+
+    /// Waits until the program listens for the checkpoint of an epoch: from then on it hears of renames.
+    #[track_caller]
+    pub(crate) fn until_awaited(&mut self, epoch: u32) {
+        self.until_said(&format!("waiting for the checkpoint epoch={epoch} "));
     }
 
     pub(crate) fn id(&self) -> u32 {
