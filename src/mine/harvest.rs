@@ -88,21 +88,34 @@ impl Scan<'_> {
     /// Batches have a fixed membership and are judged in order, so the harvest is the same for any number of threads.
     /// Errors: those of [`Scorer::scan`].
     pub fn run(&self, scorer: &Scorer, order: &[u32]) -> Result<Harvest, ScoreError> {
-        let affordable = order.get(..self.limits.forwards).unwrap_or(order);
         let mut harvest = Harvest {
             seen: Vec::new(),
             embeddings: Vec::new(),
             width: scorer.facts().embedding.unwrap_or(0),
             skipped: Vec::new(),
             tally: Tally::default(),
-            ended: if affordable.len() < order.len() { Ended::Budget } else { Ended::Exhausted },
+            ended: if self.limits.quota == 0 { Ended::Quota } else { Ended::Exhausted },
         };
-        let mut found = 0;
-        if self.limits.quota == 0 {
-            harvest.ended = Ended::Quota;
-            return Ok(harvest);
+        let (mut rest, mut allowed) = (order, self.limits.forwards);
+        while harvest.ended == Ended::Exhausted && !rest.is_empty() {
+            if allowed == 0 {
+                harvest.ended = Ended::Budget;
+                break;
+            }
+            let (now, later) = rest.split_at(allowed.min(rest.len()));
+            let skipped_before = harvest.skipped.len();
+            self.visit(scorer, now, &mut harvest)?;
+            // An image that could not be read has cost no forward, so others may take its place.
+            allowed = harvest.skipped.len() - skipped_before;
+            rest = later;
         }
-        harvest.tally = scorer.scan(self.pool, affordable, self.augment.as_ref(), |visit| {
+        Ok(harvest)
+    }
+
+    /// Visits some of the images and adds what comes of them to the harvest.
+    fn visit(&self, scorer: &Scorer, samples: &[u32], harvest: &mut Harvest) -> Result<(), ScoreError> {
+        let mut found = harvest.found();
+        let tally = scorer.scan(self.pool, samples, self.augment.as_ref(), |visit| {
             if self.cancel.load(Ordering::Relaxed) {
                 harvest.ended = Ended::Cancelled;
                 return ControlFlow::Break(());
@@ -122,6 +135,7 @@ impl Scan<'_> {
             harvest.ended = Ended::Quota;
             ControlFlow::Break(())
         })?;
-        Ok(harvest)
+        harvest.tally.add(&tally);
+        Ok(())
     }
 }

@@ -63,10 +63,20 @@ pub struct Tally {
     pub scored: u64,
     /// Images that could not be read.
     pub skipped: u64,
-    /// Images that went through the model, the few behind the last one looked at counted in.
+    /// Images that went through the model: those that could be read, the few behind the last one looked at counted in.
     pub forwards: u64,
     /// From the first image to the last.
     pub elapsed: Duration,
+}
+
+impl Tally {
+    /// Takes another scan's tally in.
+    pub fn add(&mut self, other: &Self) {
+        self.scored += other.scored;
+        self.skipped += other.skipped;
+        self.forwards += other.forwards;
+        self.elapsed += other.elapsed;
+    }
 }
 
 impl Scorer {
@@ -142,7 +152,7 @@ impl Scorer {
         let mut spare = Vec::new();
         for batch in samples.chunks(self.facts.batch) {
             let next = self.submit(pool, batch, augment, std::mem::take(&mut spare))?;
-            tally.forwards += batch.len() as u64;
+            tally.forwards += next.failures.iter().filter(|failure| failure.is_none()).count() as u64;
             if let Some(pending) = waiting.replace(next) {
                 let flow = self.collect(pool, pending, &mut tally, &mut spare, &mut visit)?;
                 if flow.is_break() {

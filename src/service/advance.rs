@@ -6,7 +6,7 @@ use super::choose::Choosing;
 use super::run::shown;
 use super::stop::{self, Stop};
 use super::{Run, ServiceError};
-use crate::ledger::{Checkpoint, Outcome};
+use crate::ledger::{Checkpoint, CheckpointStatus, Outcome};
 use crate::onnx::Model;
 
 /// What an accepted checkpoint led to.
@@ -35,7 +35,19 @@ impl Run {
     /// Applies the stop rules to the newest accepted checkpoint and, if none does, chooses and publishes the next list.
     pub(super) fn advance(&mut self, checkpoint: &Checkpoint, cancel: &AtomicBool) -> Result<Advance, ServiceError> {
         let epoch = checkpoint.epoch;
-        self.load_accepted(checkpoint)?;
+        if let Err(error) = self.load_accepted(checkpoint) {
+            if !matches!(error, ServiceError::Onnx(_) | ServiceError::CheckpointChanged { .. }) {
+                return Err(error);
+            }
+            // What was accepted is no more: whatever stands there now, or comes, is looked at anew.
+            tracing::warn!(%error, "the accepted checkpoint cannot be scanned with; another one is awaited");
+            self.ledger.record_checkpoint(&Checkpoint {
+                status: CheckpointStatus::Skipped,
+                reason: Some(error.to_string()),
+                ..checkpoint.clone()
+            })?;
+            return Ok(Advance::Refused);
+        }
         let validations = self.ledger.validations()?;
         if validations.last().is_none_or(|last| last.epoch != epoch) {
             // The service died between accepting and validating.
@@ -61,6 +73,8 @@ impl Run {
             Err(error) if error.blames_checkpoint() => {
                 // Its faults showed only on images that validation does not have.
                 self.loaded = None;
+                let before = self.refused_late.take().filter(|(of, ..)| *of == epoch).map_or(0, |(_, count, _)| count);
+                self.refused_late = Some((epoch, before + 1, error.to_string()));
                 self.refuse(&checkpoint.path, epoch, &error.to_string(), Some(checkpoint.digest.clone()))?;
                 return Ok(Advance::Refused);
             }

@@ -76,7 +76,7 @@ impl Run {
             }
             Advance::Refused => Err(ServiceError::Checkpoint {
                 path: accepted.checkpoint.path,
-                reason: "it is not fit; its reason stands above in the log".to_owned(),
+                reason: "it is not fit, for the reason above in the log; give another one".to_owned(),
             }),
             Advance::Stopped | Advance::Cancelled => match self.ledger.outcome()? {
                 Some(outcome) => Ok(Mined::Ended(outcome)),

@@ -32,6 +32,8 @@ pub struct Run {
     pub(super) samples: Samples,
     /// The checkpoint that was loaded last, by digest: examined first, scanned with next.
     pub(super) loaded: Option<(String, Scorer)>,
+    /// The epoch whose checkpoints this process has refused in the scan, how many, and why the last.
+    pub(super) refused_late: Option<(u32, u32, String)>,
 }
 
 impl Run {
@@ -65,7 +67,19 @@ impl Run {
             policy = config.policy.word(),
             "the run is open"
         );
-        Ok(Self { plan, pool, validation, test, classes, pattern, ledger, samples, loaded: None, config })
+        Ok(Self {
+            plan,
+            pool,
+            validation,
+            test,
+            classes,
+            pattern,
+            ledger,
+            samples,
+            loaded: None,
+            refused_late: None,
+            config,
+        })
     }
 
     /// The config.

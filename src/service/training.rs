@@ -35,6 +35,21 @@ pub(super) async fn train(mut run: Run, epoch: &EpochRecord, shutdown: &mut Shut
     let number = epoch.commit.epoch;
     let trainer = run.config().trainer.clone();
     let mut backoff = Backoff::new(trainer.backoff, trainer.attempts);
+    // A checkpoint that was refused in the scan was an attempt that came to nothing, too.
+    if let Some((_, count, reason)) = run.refused_late.clone().filter(|(of, ..)| *of == number) {
+        let mut delay = Some(Duration::ZERO);
+        for _ in 0..count {
+            delay = backoff.next_delay();
+        }
+        let Some(delay) = delay else {
+            return Err(ServiceError::Training { epoch: number, attempts: trainer.attempts, reason });
+        };
+        tracing::info!(epoch = number, again_in = ?delay, "the step will be tried again");
+        tokio::select! {
+            () = tokio::time::sleep(delay) => {}
+            () = shutdown.wait() => return Ok(run),
+        }
+    }
     if left_behind(&run, number)? {
         tracing::info!(epoch = number, "the checkpoint of an earlier start is there");
         let report = launch::read_report(&run.report_path(number)).unwrap_or_default();
