@@ -12,7 +12,7 @@
 //! | --- | --- | --- |
 //! | entrance | [`commands`] | one file a command |
 //! | loop | [`service`] | from checkpoint to list to training step, signals, systemd |
-//! | | [`settings`] | the config in the words of the rooms that carry it out |
+//! | stairs | [`settings`] | the config in the words of the rooms that carry it out |
 //! | deciding | [`watch`] | when a checkpoint is whole, which is next, which is rejected |
 //! | | [`mine`] | scan order, quota, budget; who disagrees with the label |
 //! | | [`select`] | the next subset: shares, quotas, weights; pure functions of tables and a seed |
@@ -20,11 +20,11 @@
 //! | doing | [`score`] | ONNX Runtime: batches in, predictions and embeddings out |
 //! | | [`ledger`] | what happened (SQLite) and what is known of each sample (Parquet) |
 //! | | [`launch`] | starting a training step and watching over it |
+//! | first | [`prediction`] | what a model says of one image, held against its label |
 //! | ground | [`config`] | YAML to a validated, typed config |
 //! | | [`pool`] | the samples: id, path, label |
 //! | | [`pixels`] | image files to pixels: the one preprocessing, for scoring and for training |
 //! | | [`onnx`] | reading, checking, editing and writing ONNX files; starting graphs |
-//! | | [`prediction`] | what a model says of one image, held against its label |
 //! | | [`cluster`] | groups of similar embeddings, and the nearest others |
 //! | cellar | [`draw`] | random draws that depend on nothing but their key |
 //! | | [`digest`] | SHA-256 of files and of what is being written |
@@ -32,7 +32,8 @@
 //! | | [`libraries`] | where the native libraries are |
 //!
 //! Training happens in another process, the package `gleaner-trainer` or a command of the user's: nothing here links
-//! libtorch. It stands on this library's ground floor and [`settings`], so that both see the same images.
+//! libtorch. It stands on this library's ground floor and [`settings`], so that both see the same images, and reads the
+//! manifest with [`lists`].
 
 pub mod cluster;
 pub mod commands;

@@ -43,7 +43,7 @@ impl Candidate {
     }
 }
 
-/// What the judge of [`Reconciler::look`] says of a candidate.
+/// What the judge of [`Reconciler::look`](super::Reconciler::look) says of a candidate.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub enum Verdict {
     /// It reads to its end and is what is wanted.
