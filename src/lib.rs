@@ -30,6 +30,7 @@
 //! | | [`digest`] | SHA-256 of files and of what is being written |
 //! | | [`files`] | publishing files so that nobody sees half of one |
 //! | | [`libraries`] | where the native libraries are |
+//! | | [`progress`] | how far a long piece of work is |
 //!
 //! Training happens in another process, the package `gleaner-trainer` or a command of the user's: nothing here links
 //! libtorch. It stands on this library's ground floor and [`settings`], so that both see the same images, and reads the
@@ -50,6 +51,7 @@ pub mod onnx;
 pub mod pixels;
 pub mod pool;
 pub mod prediction;
+pub mod progress;
 pub mod score;
 pub mod select;
 pub mod service;

@@ -1,5 +1,6 @@
 //! The config in the words of the rooms that carry it out. `config` and those rooms do not know each other.
 
+use std::sync::Arc;
 use std::thread;
 
 use crate::config::{self, Config};
@@ -41,13 +42,28 @@ pub fn augment(config: &Config) -> pixels::Augment {
 pub fn scoring(config: &Config) -> score::Options {
     score::Options {
         preprocess: preprocess(config),
-        batch: config.score.batch as usize,
+        batch: match config.score.batch {
+            config::Batch::Auto => score::Batch::Auto,
+            config::Batch::Of(images) => score::Batch::Of(images as usize),
+        },
         threads: threads(config.score.threads),
         embedding: match &config.model.embedding {
             config::Embedding::Auto => onnx::Embedding::Auto,
             config::Embedding::None => onnx::Embedding::None,
             config::Embedding::Name(name) => onnx::Embedding::Named(name.clone()),
         },
+        device: match config.score.device {
+            config::Device::Auto => score::Device::Auto,
+            config::Device::Cpu => score::Device::Cpu,
+            config::Device::Cuda => score::Device::Cuda,
+            config::Device::TensorRt => score::Device::TensorRt,
+        },
+        precision: match config.score.precision {
+            config::Precision::Fp32 => score::Precision::Single,
+            config::Precision::Fp16 => score::Precision::Half,
+        },
+        timings: Some(config.state.folder.join("tensorrt")),
+        cache: Arc::new(cache::Cache::off()),
     }
 }
 

@@ -87,11 +87,14 @@ fn model(findings: &mut Findings, config: &Config, runtime: bool) -> Option<Clas
     let scorer = findings.take(Scorer::start(model, path, settings::scoring(config)))?;
     let facts = scorer.facts();
     findings.good(&format!(
-        "{}: {} classes, {:?}, embedding of {}",
+        "{}: {} classes, {:?}, embedding of {}; runs on {}, in batches of {} by {} worker(s)",
         path.display(),
         facts.classes,
         facts.kind,
-        facts.embedding.map_or_else(|| "no width".to_owned(), |width| format!("{width} numbers"))
+        facts.embedding.map_or_else(|| "no width".to_owned(), |width| format!("{width} numbers")),
+        facts.provider,
+        facts.batch,
+        facts.workers
     ));
     Some(Classifier { classes: Some(facts.classes), ..classifier })
 }

@@ -15,6 +15,7 @@ use clap::{Args, Subcommand};
 use tracing_subscriber::EnvFilter;
 
 use crate::config::{Config, ConfigError};
+use crate::progress::LogWriter;
 
 /// What `gleaner` can be asked to do.
 #[derive(Subcommand)]
@@ -63,7 +64,7 @@ pub fn end_with_the_reader() {
 /// Sends the log to standard error: `RUST_LOG` chooses what, information and worse by default.
 pub fn start_log() {
     let filter = EnvFilter::try_from_default_env().unwrap_or_else(|_| EnvFilter::new("info,ort=warn"));
-    let log = tracing_subscriber::fmt().with_env_filter(filter).with_writer(std::io::stderr);
+    let log = tracing_subscriber::fmt().with_env_filter(filter).with_writer(LogWriter::default);
     let log = log.with_target(false).with_ansi(std::io::stderr().is_terminal());
     // The journal writes its own time before every line.
     if env::var_os("JOURNAL_STREAM").is_some() {

@@ -3,14 +3,17 @@
 use std::ops::ControlFlow;
 use std::path::PathBuf;
 use std::process::ExitCode;
+use std::sync::Arc;
 
 use clap::Args;
 
 use super::Configured;
+use crate::cache::Cache;
 use crate::config::Embedding;
 use crate::ledger::{LedgerError, ScoreRow, ScoresWriter};
 use crate::onnx::Model;
 use crate::pool::Pool;
+use crate::progress::Progress;
 use crate::score::{Scorer, Visit};
 use crate::settings;
 
@@ -43,6 +46,8 @@ pub fn main(arguments: &Arguments) -> anyhow::Result<ExitCode> {
     } else if config.model.embedding == Embedding::None {
         anyhow::bail!("--embedding was given, but the config's model.embedding is none; set it to auto or to a name");
     }
+    // What a run has decoded is of use here; a list of just any images is not what its cache is for.
+    options.cache = Arc::new(Cache::open(&settings::cache(&config), &settings::preprocess(&config), None)?);
     let scorer = Scorer::start(Model::read(&arguments.checkpoint)?, &arguments.checkpoint, options)?;
     images.check(u32::try_from(scorer.facts().classes).unwrap_or(u32::MAX))?;
     let ids: Vec<u32> = (0..images.len()).collect();
@@ -50,7 +55,9 @@ pub fn main(arguments: &Arguments) -> anyhow::Result<ExitCode> {
     let mut writer = ScoresWriter::create(&arguments.output, scorer.facts().embedding, utf8)?;
     let mut failed: Option<LedgerError> = None;
     let mut right = 0u64;
+    let mut progress = Progress::begin("scoring", u64::from(images.len()));
     let tally = scorer.scan(&images, &ids, None, |visit| {
+        progress.step();
         let (sample, score, embedding) = match visit {
             Visit::Scored { sample, prediction, embedding } => {
                 right += u64::from(prediction.is_right(images.label(sample)));
@@ -75,15 +82,18 @@ pub fn main(arguments: &Arguments) -> anyhow::Result<ExitCode> {
         return Err(error.into());
     }
     writer.finish()?;
-    let seconds = tally.elapsed.as_secs_f64();
+    drop(progress);
+    let (seconds, facts) = (tally.elapsed.as_secs_f64(), scorer.facts());
     println!(
-        "{}: {} images scored, {} skipped, accuracy {:.4}, {:.1} s, {:.0} images/s",
+        "{}: {} images scored, {} skipped, accuracy {:.4}, {:.1} s, {:.0} images/s on {} in batches of {}",
         arguments.output.display(),
         tally.scored,
         tally.skipped,
         right as f64 / tally.scored.max(1) as f64,
         seconds,
         tally.forwards as f64 / seconds.max(1e-9),
+        facts.provider,
+        facts.batch,
     );
     Ok(ExitCode::SUCCESS)
 }

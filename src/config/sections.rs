@@ -6,7 +6,7 @@ use super::templates;
 use super::tree::{Node, Value};
 use super::types::*;
 use super::values::{BELOW_ONE, FRACTION, NOT_NEGATIVE, POSITIVE, Read, SHARE};
-use super::words::{ClusterMode, Crop, ListFormat, ListPaths, Policy, Resize, ScanAugment};
+use super::words::{ClusterMode, Crop, Device, ListFormat, ListPaths, Policy, Precision, Resize, ScanAugment};
 use std::ops::Bound;
 use std::time::Duration;
 
@@ -245,7 +245,15 @@ fn train(s: &Section<'_>) -> TrainConfig {
 }
 
 fn score(s: &Section<'_>) -> ScoreConfig {
-    ScoreConfig { batch: s.count("batch", 256, 1..=LARGEST_BATCH), threads: s.count("threads", 0, 0..=MOST_THREADS) }
+    ScoreConfig {
+        batch: s.or("batch", Batch::Auto, "auto", |node| match &node.value {
+            Value::Scalar { text, .. } if text == "auto" => Ok(Batch::Auto),
+            _ => count(node, &(1..=LARGEST_BATCH)).map(Batch::Of),
+        }),
+        threads: s.count("threads", 0, 0..=MOST_THREADS),
+        device: s.word("device", Device::Auto),
+        precision: s.word("precision", Precision::Fp32),
+    }
 }
 
 fn plan(s: &Section<'_>) -> PlanConfig {

@@ -1,6 +1,6 @@
 //! The config as plain data. Every number's default stands in `sections.rs`; units and ranges are said here.
 
-use super::words::{ClusterMode, Crop, ListFormat, ListPaths, Policy, Resize, ScanAugment};
+use super::words::{ClusterMode, Crop, Device, ListFormat, ListPaths, Policy, Precision, Resize, ScanAugment};
 use serde::ser::{Serialize, SerializeStruct, Serializer};
 use std::path::PathBuf;
 use std::time::Duration;
@@ -239,10 +239,32 @@ pub struct TrainConfig {
 /// The scoring session's settings.
 #[derive(Clone, Debug, PartialEq, Eq, serde::Serialize)]
 pub struct ScoreConfig {
-    /// Images a forward; at least 1.
-    pub batch: u32,
+    /// Images a forward.
+    pub batch: Batch,
     /// 0 = all cores.
     pub threads: u32,
+    /// Where checkpoints are run.
+    pub device: Device,
+    /// How wide the numbers are.
+    pub precision: Precision,
+}
+
+/// Images a forward. In a config: `auto`, or a number.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Batch {
+    /// As many as this machine likes best.
+    Auto,
+    /// So many; at least 1.
+    Of(u32),
+}
+
+impl Serialize for Batch {
+    fn serialize<S: Serializer>(&self, serializer: S) -> Result<S::Ok, S::Error> {
+        match self {
+            Self::Auto => serializer.serialize_str("auto"),
+            Self::Of(images) => serializer.serialize_u32(*images),
+        }
+    }
 }
 
 /// How much work there is to spend, and what a scan is charged.

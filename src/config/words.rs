@@ -117,3 +117,27 @@ words! {
         Listed = "listed",
     }
 }
+
+words! {
+    /// Where checkpoints are run.
+    Device {
+        /// An NVIDIA GPU if one can be used, else the processor.
+        Auto = "auto",
+        /// The processor.
+        Cpu = "cpu",
+        /// An NVIDIA GPU, by CUDA.
+        Cuda = "cuda",
+        /// An NVIDIA GPU, by TensorRT.
+        TensorRt = "tensorrt",
+    }
+}
+
+words! {
+    /// How wide the numbers are that a checkpoint is run with.
+    Precision {
+        /// 32 bits.
+        Fp32 = "fp32",
+        /// 16 bits.
+        Fp16 = "fp16",
+    }
+}

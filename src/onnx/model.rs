@@ -114,11 +114,16 @@ impl Model {
     /// # Errors
     /// [`Problem::TooLarge`] beyond 2 GiB.
     pub fn to_bytes(&self) -> Result<Vec<u8>> {
-        let bytes = self.proto.encoded_len() as u64;
+        let bytes = self.encoded_len();
         if bytes > PROTOBUF_LIMIT {
             return Err(self.error(Problem::TooLarge { bytes }));
         }
         Ok(self.proto.encode_to_vec())
+    }
+
+    /// Bytes of the model as a file, all weights included.
+    pub fn encoded_len(&self) -> u64 {
+        self.proto.encoded_len() as u64
     }
 
     /// Writes the model into one file, atomically.

@@ -1,19 +1,31 @@
 //! Scoring: batches of images in, [`Prediction`]s and embeddings out, by ONNX Runtime.
 //!
-//! One thread owns the session ([`Scorer`]); the caller's side decodes the next batch meanwhile. Batches have a fixed
-//! membership and shape, and results come in the order that was asked for, so they depend on neither thread count nor
-//! timing.
+//! ```text
+//! samples ─► queue ─► worker: files or cache ─► its own batch of u8 ─► session ─► outputs ─► visits, in order
+//! ```
+//!
+//! Workers share the machine by doing one thing after another ([`Scorer`]). Results come in the order that was asked for,
+//! and depend on neither the number of threads nor timing.
 
+mod assemble;
+mod batch;
+mod device;
+mod engine;
+mod graph;
 mod runtime;
 mod scorer;
 mod session;
+mod worker;
 
 use std::path::PathBuf;
+use std::sync::Arc;
 
+pub use assemble::Facts;
+pub use device::{Device, Provider};
 pub use runtime::describe;
 pub use scorer::{Scorer, Tally, Visit};
-pub use session::Facts;
 
+use crate::cache::Cache;
 use crate::libraries::LibraryMissing;
 use crate::onnx::Embedding;
 use crate::pixels::{PixelError, Preprocess};
@@ -26,11 +38,37 @@ pub struct Options {
     /// How a file becomes the model's input.
     pub preprocess: Preprocess,
     /// Images in a batch, unless the graph fixes it.
-    pub batch: usize,
-    /// Threads for ONNX Runtime and for decoding.
+    pub batch: Batch,
+    /// Threads, for decoding and for a model on the processor together.
     pub threads: usize,
     /// Which value of the graph is the embedding.
     pub embedding: Embedding,
+    /// Where the model runs.
+    pub device: Device,
+    /// How wide the model's numbers are.
+    pub precision: Precision,
+    /// Where TensorRT keeps what it has measured of its kernels, from one checkpoint to the next.
+    pub timings: Option<PathBuf>,
+    /// Pixels that were decoded before.
+    pub cache: Arc<Cache>,
+}
+
+/// How large a batch is.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Batch {
+    /// As large as this machine likes best with this model.
+    Auto,
+    /// So many images.
+    Of(usize),
+}
+
+/// How wide the numbers are that a model computes with.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Precision {
+    /// 32 bits.
+    Single,
+    /// 16 bits, where a GPU is faster with them.
+    Half,
 }
 
 /// Why scoring did not happen.
@@ -96,8 +134,19 @@ pub enum ScoreError {
         /// Classes of the starting graph and the pool.
         expected: usize,
     },
-    /// The thread that owns the session is gone.
-    #[error("{}: the scoring thread ended unexpectedly; see the log for its message", .0.display())]
+    /// The device that was asked for cannot be used.
+    #[error(
+        "score.device: {provider} cannot be used: {reason}; see that the GPU, its driver and cuDNN are there and that the \
+         GPU build of ONNX Runtime is staged (`make RUNTIME=cuda`), or write `device: cpu`"
+    )]
+    Provider {
+        /// What was asked for.
+        provider: Provider,
+        /// What ONNX Runtime said.
+        reason: String,
+    },
+    /// A thread of the scan is gone.
+    #[error("{}: a scoring thread ended unexpectedly; see the log for its message", .0.display())]
     Thread(PathBuf),
 }
 

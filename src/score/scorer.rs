@@ -1,38 +1,40 @@
-//! The thread that owns a session, and the pipeline that feeds it.
+//! A loaded checkpoint, and the workers that take images through it.
 
+use std::collections::VecDeque;
 use std::ops::ControlFlow;
-use std::path::{Path, PathBuf};
-use std::sync::mpsc::{Receiver, Sender, SyncSender, channel, sync_channel};
+use std::path::Path;
+use std::sync::atomic::{AtomicBool, Ordering};
+use std::sync::mpsc::{Receiver, channel, sync_channel};
+use std::sync::{Arc, Mutex, PoisonError};
 use std::thread::{self, JoinHandle};
 use std::time::{Duration, Instant};
 
-use rayon::prelude::*;
-
-use super::session::{Facts, Outputs, Session};
-use super::{Options, ScoreError, release_memory};
+use super::assemble::{self, Assembled};
+use super::engine::Engine;
+use super::graph::Graph;
+use super::worker::{self, Done, Job, Source};
+use super::{Facts, Options, ScoreError, release_memory};
 use crate::draw::Draws;
-use crate::onnx::{self, Model};
-use crate::pixels::{self, Augment, Loader, Normaliser, PixelError};
+use crate::onnx::Model;
+use crate::pixels::{Augment, Normaliser, PixelError};
 use crate::pool::Pool;
 use crate::prediction::Prediction;
 
-/// Batches that wait for the session: one in work, one ready behind it.
-const AHEAD: usize = 1;
+/// Batches on their way for each worker: the one in work and one that waits, lest a slow visit leave anybody idle.
+const AHEAD: usize = 2;
 
 /// A checkpoint ready to score images.
+///
+/// Every worker decodes a batch into its own slots and then runs it, one after the other. On the processor each has a
+/// session of its own with a single thread, so that a core is never idle for want of another's result: whatever decoding
+/// leaves of the machine goes to the model, and the other way round. It also makes the results independent of the number
+/// of threads. On a GPU the workers decode, and one thread owns the session.
 pub struct Scorer {
-    checkpoint: PathBuf,
+    graph: Arc<Graph>,
     options: Options,
     facts: Facts,
-    normaliser: Normaliser,
-    threads: rayon::ThreadPool,
-    work: Option<SyncSender<Work>>,
+    engines: Mutex<Vec<Engine>>,
     owner: Option<JoinHandle<()>>,
-}
-
-struct Work {
-    pixels: Vec<f32>,
-    reply: Sender<(Vec<f32>, Result<Outputs, ScoreError>)>,
 }
 
 /// What the scan came to for one image.
@@ -63,7 +65,8 @@ pub struct Tally {
     pub scored: u64,
     /// Images that could not be read.
     pub skipped: u64,
-    /// Images that went through the model: those that could be read, the few behind the last one looked at counted in.
+    /// Forwards that are charged: one for every image that was scored. The few that are under way when a scan breaks off
+    /// are not, because their number depends on how many workers there are.
     pub forwards: u64,
     /// From the first image to the last.
     pub elapsed: Duration,
@@ -80,43 +83,14 @@ impl Tally {
 }
 
 impl Scorer {
-    /// Loads a checkpoint on a thread of its own. `checkpoint` names it in messages.
+    /// Loads a checkpoint. `checkpoint` names it in messages.
     ///
-    /// Errors: no ONNX Runtime, or a model that it refuses.
+    /// Errors: no ONNX Runtime, a device that cannot be had, or a model that is refused.
     pub fn start(model: Model, checkpoint: &Path, options: Options) -> Result<Self, ScoreError> {
-        let (work, inbox) = sync_channel::<Work>(AHEAD);
-        let (ready, loaded) = channel();
-        let (owned_path, owned_options) = (checkpoint.to_owned(), options.clone());
-        let owner = thread::Builder::new()
-            .name("onnxruntime".to_owned())
-            .spawn(move || match Session::load(model, owned_path, &owned_options) {
-                Ok(mut session) => {
-                    let _ = ready.send(Ok(session.facts().clone()));
-                    serve(&mut session, &inbox);
-                    drop(session);
-                    release_memory();
-                }
-                Err(error) => {
-                    let _ = ready.send(Err(error));
-                }
-            })
-            .map_err(|_| ScoreError::Thread(checkpoint.to_owned()))?;
-        let normaliser = Normaliser::new(&options.preprocess).map_err(ScoreError::Settings)?;
-        let facts = loaded.recv().map_err(|_| ScoreError::Thread(checkpoint.to_owned()))??;
-        let threads = rayon::ThreadPoolBuilder::new()
-            .num_threads(options.threads)
-            .thread_name(|index| format!("decode-{index}"))
-            .build()
-            .map_err(|_| ScoreError::Thread(checkpoint.to_owned()))?;
-        Ok(Self {
-            checkpoint: checkpoint.to_owned(),
-            normaliser,
-            options,
-            facts,
-            threads,
-            work: Some(work),
-            owner: Some(owner),
-        })
+        Normaliser::new(&options.preprocess).map_err(ScoreError::Settings)?;
+        let graph = Arc::new(Graph::new(model, checkpoint.to_owned(), &options)?);
+        let Assembled { engines, owner, facts } = assemble::assemble(&graph, &options)?;
+        Ok(Self { graph, options, facts, engines: Mutex::new(engines), owner })
     }
 
     /// What is known of the loaded checkpoint.
@@ -129,7 +103,7 @@ impl Scorer {
         if self.facts.classes == expected {
             return Ok(());
         }
-        Err(ScoreError::Classes { checkpoint: self.checkpoint.clone(), model: self.facts.classes, expected })
+        Err(ScoreError::Classes { checkpoint: self.graph.checkpoint.clone(), model: self.facts.classes, expected })
     }
 
     /// Scores `samples` of `pool` and hands every result to `visit`, in the order given, until it breaks off. With
@@ -147,102 +121,80 @@ impl Scorer {
         F: FnMut(Visit<'_>) -> ControlFlow<()>,
     {
         let start = Instant::now();
+        let (cache, preprocess) = (&*self.options.cache, &self.options.preprocess);
+        let source = Source { pool, preprocess, cache, augment };
+        let mut engines = self.engines.lock().unwrap_or_else(PoisonError::into_inner);
+        let (jobs, queue) = channel();
+        let (queue, stop) = (Mutex::new(queue), AtomicBool::new(false));
         let mut tally = Tally::default();
-        let mut waiting: Option<Pending<'_>> = None;
-        let mut spare = Vec::new();
-        for batch in samples.chunks(self.facts.batch) {
-            let next = self.submit(pool, batch, augment, std::mem::take(&mut spare))?;
-            tally.forwards += next.failures.iter().filter(|failure| failure.is_none()).count() as u64;
-            if let Some(pending) = waiting.replace(next) {
-                let flow = self.collect(pool, pending, &mut tally, &mut spare, &mut visit)?;
-                if flow.is_break() {
-                    // The batch in flight is thrown away, so that what counts does not depend on the pipeline's depth.
-                    tally.elapsed = start.elapsed();
-                    return Ok(tally);
-                }
+        let result = thread::scope(|scope| {
+            let most = engines.len() * AHEAD;
+            let batches = samples.len().div_ceil(self.facts.batch);
+            let mut workers = Vec::new();
+            for (index, engine) in engines.iter_mut().take(batches).enumerate() {
+                let (queue, stop, graph, batch) = (&queue, &stop, &self.graph, self.facts.batch);
+                let work = move || worker::serve(queue, stop, source, engine, graph, batch);
+                let named = thread::Builder::new().name(format!("score-{index}"));
+                workers.push(named.spawn_scoped(scope, work).map_err(|_| self.broken())?);
             }
-        }
-        if let Some(pending) = waiting {
-            let _ = self.collect(pool, pending, &mut tally, &mut spare, &mut visit)?;
-        }
-        tally.elapsed = start.elapsed();
-        Ok(tally)
-    }
-
-    /// Decodes a batch and hands it to the session's thread.
-    fn submit<'a>(
-        &self,
-        pool: &Pool,
-        samples: &'a [u32],
-        augment: Option<&(Augment, Draws)>,
-        mut pixels: Vec<f32>,
-    ) -> Result<Pending<'a>, ScoreError> {
-        let size = self.options.preprocess.bytes();
-        let channels = self.options.preprocess.channels.count();
-        let layout = match self.facts.layout {
-            onnx::Layout::Nchw => pixels::Layout::Nchw,
-            onnx::Layout::Nhwc => pixels::Layout::Nhwc,
-        };
-        // Rows without an image stay zero: the batch has one shape for ever.
-        pixels.clear();
-        pixels.resize(self.facts.batch * size, 0.0);
-        let failures = self.threads.install(|| {
-            pixels
-                .par_chunks_mut(size)
-                .zip(samples)
-                .map_init(
-                    || (Loader::new(&self.options.preprocess), vec![0u8; size], vec![0u8; size]),
-                    |(loader, raw, augmented), (slot, &sample)| {
-                        loader.load(&pool.path(sample), raw)?;
-                        let image = match augment {
-                            Some((augment, draws)) => {
-                                let bits = draws.bits(u64::from(sample));
-                                augment.apply(bits, &self.options.preprocess, raw, augmented);
-                                &*augmented
-                            }
-                            None => &*raw,
-                        };
-                        self.normaliser.normalise(image, size / channels, layout, slot);
-                        Ok(())
-                    },
-                )
-                .map(Result::err)
-                .collect::<Vec<Option<PixelError>>>()
+            let mut waiting: VecDeque<(&[u32], Receiver<Done>)> = VecDeque::new();
+            let mut scan = || -> Result<(), ScoreError> {
+                for batch in samples.chunks(self.facts.batch) {
+                    if waiting.len() >= most
+                        && let Some(oldest) = waiting.pop_front()
+                        && self.collect(pool, oldest, &mut tally, &mut visit)?.is_break()
+                    {
+                        return Ok(());
+                    }
+                    let (reply, done) = sync_channel(1);
+                    jobs.send(Job { samples: batch, reply }).map_err(|_| self.broken())?;
+                    waiting.push_back((batch, done));
+                }
+                for oldest in waiting.drain(..) {
+                    if self.collect(pool, oldest, &mut tally, &mut visit)?.is_break() {
+                        break;
+                    }
+                }
+                Ok(())
+            };
+            let result = scan();
+            stop.store(true, Ordering::Relaxed);
+            drop(jobs);
+            for worker in workers {
+                // One that has panicked has left its batch unanswered, which is the error that is told.
+                let _ = worker.join();
+            }
+            result
         });
-        let (reply, result) = channel();
-        let sent = self.work.as_ref().map(|work| work.send(Work { pixels, reply }));
-        match sent {
-            Some(Ok(())) => Ok(Pending { samples, failures, result }),
-            _ => Err(ScoreError::Thread(self.checkpoint.clone())),
-        }
+        tally.elapsed = start.elapsed();
+        result.map(|()| tally)
     }
 
     /// Waits for a batch and visits its images in order.
     fn collect<F>(
         &self,
         pool: &Pool,
-        pending: Pending<'_>,
+        (samples, done): (&[u32], Receiver<Done>),
         tally: &mut Tally,
-        spare: &mut Vec<f32>,
         visit: &mut F,
     ) -> Result<ControlFlow<()>, ScoreError>
     where
         F: FnMut(Visit<'_>) -> ControlFlow<()>,
     {
-        let (pixels, outputs) = pending.result.recv().map_err(|_| ScoreError::Thread(self.checkpoint.clone()))?;
-        *spare = pixels;
+        let Done { failures, outputs } = done.recv().map_err(|_| self.broken())?;
         let outputs = outputs?;
         let width = self.facts.embedding.unwrap_or(0);
-        for (row, (&sample, failure)) in pending.samples.iter().zip(&pending.failures).enumerate() {
+        for (row, (&sample, failure)) in samples.iter().zip(&failures).enumerate() {
             let flow = if let Some(reason) = failure {
                 tally.skipped += 1;
                 visit(Visit::Skipped { sample, reason })
             } else {
                 let scores = slice(&outputs.scores, row, self.facts.classes);
                 let prediction = Prediction::of(scores, self.facts.kind, pool.label(sample)).ok_or_else(|| {
-                    ScoreError::NotFinite { checkpoint: self.checkpoint.clone(), image: pool.path(sample) }
+                    ScoreError::NotFinite { checkpoint: self.graph.checkpoint.clone(), image: pool.path(sample) }
                 })?;
                 tally.scored += 1;
+                tally.forwards += 1;
                 visit(Visit::Scored { sample, prediction, embedding: slice(&outputs.embeddings, row, width) })
             };
             if flow.is_break() {
@@ -251,29 +203,20 @@ impl Scorer {
         }
         Ok(ControlFlow::Continue(()))
     }
+
+    fn broken(&self) -> ScoreError {
+        ScoreError::Thread(self.graph.checkpoint.clone())
+    }
 }
 
 impl Drop for Scorer {
     fn drop(&mut self) {
-        // Closing the inbox ends the thread; waiting for it gives the session's memory back before the next is loaded.
-        self.work = None;
+        // Without senders the owner ends; waiting for it gives the session's memory back before the next is loaded.
+        self.engines.get_mut().unwrap_or_else(PoisonError::into_inner).clear();
         if let Some(owner) = self.owner.take() {
             let _ = owner.join();
         }
-    }
-}
-
-struct Pending<'a> {
-    samples: &'a [u32],
-    failures: Vec<Option<PixelError>>,
-    result: Receiver<(Vec<f32>, Result<Outputs, ScoreError>)>,
-}
-
-fn serve(session: &mut Session, inbox: &Receiver<Work>) {
-    for Work { pixels, reply } in inbox {
-        let outputs = session.run(&pixels);
-        // A receiver that is gone has broken off the scan.
-        let _ = reply.send((pixels, outputs));
+        release_memory();
     }
 }
 

@@ -2,13 +2,16 @@
 
 use std::ops::ControlFlow;
 use std::path::Path;
+use std::sync::Arc;
 use std::sync::atomic::{AtomicBool, Ordering};
 
 use super::{Run, ServiceError};
+use crate::cache::Cache;
 use crate::ledger::{Checkpoint, CheckpointStatus, Validation};
 use crate::onnx::{Model, Problem};
 use crate::pool::Pool;
-use crate::score::{ScoreError, Scorer, Visit};
+use crate::progress::Progress;
+use crate::score::{self, ScoreError, Scorer, Visit};
 use crate::settings;
 use crate::watch::{Candidate, Verdict};
 
@@ -115,10 +118,31 @@ impl Run {
         }
         // The old session goes before the new one comes, so that there is never memory for two.
         self.loaded = None;
-        let scorer = Scorer::start(model, path, settings::scoring(self.config()))?;
+        let mut options = settings::scoring(self.config());
+        if let (score::Batch::Auto, Some(found)) = (options.batch, self.batch) {
+            // Measured once: what this machine likes does not change from checkpoint to checkpoint.
+            options.batch = score::Batch::Of(found);
+        }
+        options.cache = self.open_cache();
+        let scorer = Scorer::start(model, path, options)?;
         scorer.expect_classes(self.classes)?;
+        let facts = scorer.facts();
+        tracing::info!(provider = %facts.provider, batch = facts.batch, workers = facts.workers, "loaded");
+        self.batch = Some(facts.batch);
         self.loaded = Some((digest, scorer));
         Ok(())
+    }
+
+    /// The pixel cache of this run. It is open only while a checkpoint is loaded: at other times the trainer fills it.
+    fn open_cache(&self) -> Arc<Cache> {
+        let config = self.config();
+        let sets = [Some(&self.pool), Some(&self.validation), self.test.as_ref()];
+        let images = sets.into_iter().flatten().map(|set| u64::from(set.len())).sum();
+        let opened = Cache::open(&settings::cache(config), &settings::preprocess(config), Some(images));
+        Arc::new(opened.unwrap_or_else(|error| {
+            tracing::warn!(%error, "images are decoded each time");
+            Cache::off()
+        }))
     }
 
     /// Runs the loaded checkpoint over all of `images`; nothing if it was cancelled.
@@ -127,7 +151,9 @@ impl Run {
         let ids: Vec<u32> = (0..images.len()).collect();
         let mut report = Report::default();
         let mut first_failure = None;
+        let mut progress = Progress::begin("validating", u64::from(images.len()));
         let tally = scorer.scan(images, &ids, None, |visit| {
+            progress.step();
             match visit {
                 Visit::Scored { sample, prediction, .. } => {
                     report.images += 1;

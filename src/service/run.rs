@@ -32,6 +32,8 @@ pub struct Run {
     pub(super) samples: Samples,
     /// The checkpoint that was loaded last, by digest: examined first, scanned with next.
     pub(super) loaded: Option<(String, Scorer)>,
+    /// The size of a batch that this machine likes best, once it is known.
+    pub(super) batch: Option<usize>,
     /// The epoch whose checkpoints this process has refused in the scan, how many, and why the last.
     pub(super) refused_late: Option<(u32, u32, String)>,
 }
@@ -77,6 +79,7 @@ impl Run {
             ledger,
             samples,
             loaded: None,
+            batch: None,
             refused_late: None,
             config,
         })

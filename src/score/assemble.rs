@@ -1,0 +1,134 @@
+//! Loading a graph: which provider, how many sessions, how large a batch.
+
+use std::sync::Arc;
+use std::thread::{self, JoinHandle};
+
+use super::device::{Build, Provider};
+use super::engine::{self, Engine};
+use super::graph::Graph;
+use super::session::Session;
+use super::{Batch, Device, Options, Precision, ScoreError, batch, runtime};
+use crate::onnx::OutputKind;
+
+/// What a caller needs to know of a loaded checkpoint.
+#[derive(Clone, Debug)]
+pub struct Facts {
+    /// Images in a batch.
+    pub batch: usize,
+    /// How many classes the model tells apart.
+    pub classes: usize,
+    /// Whether the output is logits or probabilities.
+    pub kind: OutputKind,
+    /// The width of the embedding, if one is given out.
+    pub embedding: Option<usize>,
+    /// What runs the model.
+    pub provider: Provider,
+    /// How many batches are worked on at a time.
+    pub workers: usize,
+}
+
+/// A graph that stands ready.
+pub(super) struct Assembled {
+    pub(super) engines: Vec<Engine>,
+    pub(super) owner: Option<JoinHandle<()>>,
+    pub(super) facts: Facts,
+}
+
+/// Loads the graph on the device that is asked for; with `auto`, on the first one that takes it.
+///
+/// Errors: those of the last device that was tried.
+pub(super) fn assemble(graph: &Arc<Graph>, options: &Options) -> Result<Assembled, ScoreError> {
+    let environment = runtime::environment()?;
+    let mut result = None;
+    for &provider in options.device.providers() {
+        if options.device == Device::Auto && provider.is_gpu() && !runtime::has_cuda()? {
+            continue;
+        }
+        if provider.is_gpu() {
+            runtime::preload_cuda();
+        }
+        let build = Build {
+            environment: &environment,
+            provider,
+            threads: 1,
+            half: options.precision == Precision::Half,
+            timings: options.timings.as_deref(),
+        };
+        match on(graph, options, build) {
+            Ok(assembled) => return Ok(assembled),
+            Err(error) => {
+                if options.device == Device::Auto && provider.is_gpu() {
+                    tracing::info!(%error, "the GPU cannot be used; scoring on the processor");
+                }
+                result = Some(error);
+            }
+        }
+    }
+    Err(result.unwrap_or_else(|| ScoreError::Thread(graph.checkpoint.clone())))
+}
+
+fn on(graph: &Arc<Graph>, options: &Options, mut build: Build<'_>) -> Result<Assembled, ScoreError> {
+    let threads = options.threads.max(1);
+    let sessions = if build.provider.is_gpu() { 1 } else { affordable(graph, threads) };
+    build.threads = if build.provider.is_gpu() { 1 } else { (threads / sessions).max(1) };
+    let batch = match (graph.batch, options.batch) {
+        (Some(fixed), _) | (None, Batch::Of(fixed)) => fixed.max(1),
+        (None, Batch::Auto) => {
+            let mut session = Session::load(Arc::clone(graph), &graph.bytes(None)?, &build, None)?;
+            batch::find(&mut session, graph)?
+        }
+    };
+    let bytes = graph.bytes(Some(batch))?;
+    let load = || Session::load(Arc::clone(graph), &bytes, &build, Some(batch));
+    let mut first = load()?;
+    let facts = probe(&mut first, graph, batch, build.provider, threads)?;
+    if build.provider.is_gpu() {
+        let (sender, owner) = engine::own(first).map_err(|_| ScoreError::Thread(graph.checkpoint.clone()))?;
+        let engines = (0..threads).map(|_| Engine::Shared(sender.clone())).collect();
+        return Ok(Assembled { engines, owner: Some(owner), facts });
+    }
+    let others = thread::scope(|scope| {
+        let loading: Vec<_> = (1..sessions).map(|_| scope.spawn(&load)).collect();
+        let loaded = loading.into_iter().map(|one| one.join().map_err(|_| ScoreError::Thread(graph.checkpoint.clone()))?);
+        loaded.collect::<Result<Vec<_>, _>>()
+    })?;
+    let engines: Vec<Engine> =
+        std::iter::once(first).chain(others).map(|session| Engine::Own(Box::new(session))).collect();
+    Ok(Assembled { facts: Facts { workers: engines.len(), ..facts }, engines, owner: None })
+}
+
+/// Runs one empty batch, which settles the shapes.
+fn probe(
+    session: &mut Session,
+    graph: &Graph,
+    batch: usize,
+    provider: Provider,
+    workers: usize,
+) -> Result<Facts, ScoreError> {
+    let outputs = session.run(&vec![0; batch * graph.image_bytes()])?;
+    let classes = outputs.scores.len() / batch;
+    if classes < 2 {
+        return Err(
+            graph.refused(format!("its output {} has one column, a classifier has two or more", graph.output))
+        );
+    }
+    let embedding = graph.embedding.as_ref().map(|_| outputs.embeddings.len() / batch);
+    Ok(Facts { batch, classes, kind: graph.kind, embedding, provider, workers })
+}
+
+/// How many sessions of one thread the memory is there for: one for each thread, unless the weights are so large that
+/// their copies (three for each session: the file's, ONNX Runtime's, and those packed for its kernels) would take more
+/// than a quarter of what is free. Fewer sessions then have more threads each.
+fn affordable(graph: &Graph, threads: usize) -> usize {
+    let copies = graph.file_bytes().saturating_mul(3);
+    let room = available_memory().map_or(u64::MAX, |bytes| bytes / 4);
+    let most = usize::try_from(room / copies.max(1)).unwrap_or(usize::MAX);
+    threads.min(most.max(1))
+}
+
+/// Memory that programs can have without swapping, in bytes, where the system tells.
+fn available_memory() -> Option<u64> {
+    let text = std::fs::read_to_string("/proc/meminfo").ok()?;
+    let line = text.lines().find_map(|line| line.strip_prefix("MemAvailable:"))?;
+    line.trim().strip_suffix(" kB")?.trim().parse::<u64>().ok()?.checked_mul(1024)
+}

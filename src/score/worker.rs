@@ -1,0 +1,99 @@
+//! The work on one batch: images into its slots, and the batch through the model.
+
+use std::sync::atomic::{AtomicBool, Ordering};
+use std::sync::mpsc::{Receiver, SyncSender};
+use std::sync::{Mutex, PoisonError};
+
+use super::ScoreError;
+use super::engine::Engine;
+use super::graph::Graph;
+use super::session::Outputs;
+use crate::cache::Cache;
+use crate::draw::Draws;
+use crate::pixels::{Augment, Loader, PixelError, Preprocess};
+use crate::pool::Pool;
+
+/// A batch that waits for a worker.
+pub(super) struct Job<'a> {
+    pub(super) samples: &'a [u32],
+    pub(super) reply: SyncSender<Done>,
+}
+
+/// A batch that a worker is through with.
+pub(super) struct Done {
+    /// For each sample, why it could not be read.
+    pub(super) failures: Vec<Option<PixelError>>,
+    pub(super) outputs: Result<Outputs, ScoreError>,
+}
+
+/// Where the images of a scan come from.
+#[derive(Clone, Copy)]
+pub(super) struct Source<'a> {
+    pub(super) pool: &'a Pool,
+    pub(super) preprocess: &'a Preprocess,
+    pub(super) cache: &'a Cache,
+    pub(super) augment: Option<&'a (Augment, Draws)>,
+}
+
+/// Takes batches off the queue until it is closed, or `stop` is set.
+pub(super) fn serve(
+    queue: &Mutex<Receiver<Job<'_>>>,
+    stop: &AtomicBool,
+    source: Source<'_>,
+    engine: &mut Engine,
+    graph: &Graph,
+    batch: usize,
+) {
+    let mut slots = Slots::new(source, batch);
+    loop {
+        let next = queue.lock().unwrap_or_else(PoisonError::into_inner).recv();
+        let Ok(job) = next else { return };
+        if stop.load(Ordering::Relaxed) {
+            return;
+        }
+        let failures = slots.fill(job.samples);
+        let outputs = engine.run(&mut slots.pixels, graph);
+        // Whoever waits for it may have broken off the scan.
+        let _ = job.reply.send(Done { failures, outputs });
+    }
+}
+
+/// A batch of images: one allocation that is used for every batch of a scan.
+struct Slots<'a> {
+    source: Source<'a>,
+    loader: Loader,
+    pixels: Vec<u8>,
+    /// The image before it is augmented.
+    plain: Vec<u8>,
+}
+
+impl<'a> Slots<'a> {
+    fn new(source: Source<'a>, batch: usize) -> Self {
+        let size = source.preprocess.bytes();
+        let plain = vec![0; if source.augment.is_some() { size } else { 0 }];
+        Self { source, loader: Loader::new(source.preprocess), pixels: vec![0; batch * size], plain }
+    }
+
+    /// Puts each image straight into its slot. What the slots behind the last sample hold is of no account.
+    fn fill(&mut self, samples: &[u32]) -> Vec<Option<PixelError>> {
+        let size = self.source.preprocess.bytes();
+        let Self { source, loader, pixels, plain } = self;
+        let slots = pixels.chunks_exact_mut(size.max(1));
+        samples.iter().zip(slots).map(|(&sample, slot)| source.load(sample, loader, plain, slot).err()).collect()
+    }
+}
+
+impl Source<'_> {
+    fn load(&self, sample: u32, loader: &mut Loader, plain: &mut [u8], slot: &mut [u8]) -> Result<(), PixelError> {
+        let path = self.pool.path(sample);
+        let mut read = |into: &mut [u8]| self.cache.load(&path, into, |into| loader.load(&path, into)).map(drop);
+        match self.augment {
+            None => read(slot),
+            Some((augment, draws)) => {
+                read(plain)?;
+                augment.apply(draws.bits(u64::from(sample)), self.preprocess, plain, slot);
+                Ok(())
+            }
+        }
+    }
+}
