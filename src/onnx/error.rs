@@ -142,6 +142,9 @@ pub enum Problem {
         /// The classifier's output.
         output: String,
     },
+    /// The pixels do not fit the model, so that their normalisation cannot become part of it.
+    #[error("the pixels cannot become part of the graph: {0}")]
+    Fold(String),
     /// A starting graph cannot have this form.
     #[error("a starting graph cannot have {0}")]
     Start(String),

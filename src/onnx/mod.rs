@@ -9,7 +9,9 @@
 //! | `external` | weights that stand in a file beside the model |
 //! | `check` | whether the graph is whole: sizes, names, order |
 //! | [`Classifier`] | where the image goes in, where the classes come out, where the embedding is |
-//! | [`expose_embedding`], [`set_batch`] | the edits that scoring needs |
+//! | [`expose_embedding`], [`set_batch`] | a second output with the embedding, a batch of any size |
+//! | [`fold_pixels`] | bytes go in: layout and normalisation as part of the graph |
+//! | [`keep_outputs`] | only what is asked for comes out |
 //! | [`start`] | graphs to begin with, with random weights |
 //! | [`Report`] | what `inspect` prints |
 
@@ -26,7 +28,10 @@ mod edit;
 mod element;
 mod error;
 mod external;
+mod fold;
+mod graft;
 mod inspect;
+mod keep;
 mod lookup;
 mod model;
 mod port;
@@ -41,7 +46,9 @@ pub use classifier::{Classifier, EmbeddingSite, Layout, OutputKind};
 pub use edit::{Embedding, EmbeddingPort, expose_embedding, set_batch};
 pub use element::ElementType;
 pub use error::{Error, Problem, Result};
+pub use fold::{Arithmetic, PixelInput, fold_pixels};
 pub use inspect::Report;
+pub use keep::keep_outputs;
 pub use model::{Model, Parameter, Role};
 pub use port::{Dim, Port};
 pub use tensor::{Tensor, Values};

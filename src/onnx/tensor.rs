@@ -181,3 +181,14 @@ pub(super) fn from_f32(name: &str, dims: &[usize], values: &[f32]) -> TensorProt
         ..Default::default()
     }
 }
+
+/// A tensor message for a list of 64-bit integers.
+pub(super) fn from_i64(name: &str, values: &[i64]) -> TensorProto {
+    TensorProto {
+        name: Some(name.to_owned()),
+        dims: vec![values.len() as i64],
+        data_type: Some(ElementType::Int64 as i32),
+        raw_data: Some(values.iter().flat_map(|value| value.to_le_bytes()).collect()),
+        ..Default::default()
+    }
+}
