@@ -13,7 +13,7 @@
 use std::io::BufRead;
 use std::ops::ControlFlow;
 use std::path::{Path, PathBuf};
-use std::sync::Arc;
+use std::sync::{Arc, OnceLock};
 use std::time::Instant;
 
 use anyhow::{Context, anyhow, bail};
@@ -25,6 +25,7 @@ use gleaner::pixels::{Loader, Preprocess};
 use gleaner::pool::Pool;
 use gleaner::score::{Facts, Scorer};
 use gleaner::{libraries, settings};
+use ort::environment::Environment;
 use ort::session::Session;
 use ort::session::builder::GraphOptimizationLevel;
 use ort::value::TensorRef;
@@ -88,13 +89,12 @@ impl Bench {
             .chain(embedding.as_ref().map(|port| port.name.as_str()))
             .collect();
         onnx::keep_outputs(&mut model, &outputs)?;
-        onnx::fold_pixels(&mut model, &classifier, &pixel_input(&preprocess))?;
+        let input_name = onnx::fold_pixels(&mut model, &classifier, &pixel_input(&preprocess))?;
         onnx::set_batch(&mut model, Some(batch));
         let shape = [batch, preprocess.height as usize, preprocess.width as usize, preprocess.channels.count()];
         let mut sessions = (0..threads)
             .map(|_| {
-                let builder = environment()?.with_intra_threads(1)?.with_intra_op_spinning(false)?;
-                Ok((load(builder, &model)?, vec![127u8; shape.iter().product()]))
+                Ok((session(&model, 1, true)?, vec![127u8; shape.iter().product()]))
             })
             .collect::<anyhow::Result<Vec<_>>>()?;
         let runs = self.count / batch / threads;
@@ -105,13 +105,16 @@ impl Bench {
                     .map(|(session, pixels)| {
                         scope.spawn(|| {
                             (0..runs).try_for_each(|_| {
-                                let input = TensorRef::from_array_view((shape, &**pixels))?;
-                                session.run(ort::inputs![classifier.input.as_str() => input]).map(drop)
+                                let input = TensorRef::from_array_view((shape, pixels.as_slice()))?;
+                                session.run(ort::inputs![input_name.as_str() => input]).map(drop)
                             })
                         })
                     })
                     .collect();
-                running.into_iter().try_for_each(|one| one.join().map_err(|_| anyhow!("a thread ended"))?.map_err(Into::into))
+                running.into_iter().try_for_each(|one| {
+                    let done: Result<(), ort::Error> = one.join().map_err(|_| anyhow!("a thread ended"))?;
+                    Ok(done?)
+                })
             })
         })
     }
@@ -127,7 +130,7 @@ impl Bench {
             onnx::Layout::Nchw => [batch, preprocess.channels.count(), height, width],
             onnx::Layout::Nhwc => [batch, height, width, preprocess.channels.count()],
         };
-        let mut session = load(environment()?.with_intra_threads(settings::threads(self.config.score.threads))?, &model)?;
+        let mut session = session(&model, settings::threads(self.config.score.threads), false)?;
         let pixels = vec![0.5f32; shape.iter().product()];
         let runs = self.count / batch;
         self.turns(Some(runs * batch), |_| {
@@ -196,19 +199,23 @@ fn pixel_input(preprocess: &Preprocess) -> onnx::PixelInput<'_> {
         std: &preprocess.std,
         height: preprocess.height as usize,
         width: preprocess.width as usize,
+        arithmetic: onnx::Arithmetic::Scaled,
     }
 }
 
-fn environment() -> anyhow::Result<ort::session::builder::SessionBuilder> {
-    static ENVIRONMENT: std::sync::OnceLock<ort::environment::Environment> = std::sync::OnceLock::new();
+/// A session of a model; with `alone` one thread that does not spin, as a scan has them, else ONNX Runtime's defaults.
+fn session(model: &Model, threads: usize, alone: bool) -> anyhow::Result<Session> {
+    static ENVIRONMENT: OnceLock<Environment> = OnceLock::new();
     if ENVIRONMENT.get().is_none() {
         let made = ort::init_from(libraries::find(libraries::ONNX_RUNTIME)?)?.with_telemetry(false).build()?;
         let _ = ENVIRONMENT.set(made);
     }
     let environment = ENVIRONMENT.get().context("ONNX Runtime is gone")?;
-    Ok(Session::builder(environment)?.with_optimization_level(GraphOptimizationLevel::Level3)?)
-}
-
-fn load(mut builder: ort::session::builder::SessionBuilder, model: &Model) -> anyhow::Result<Session> {
-    Ok(builder.commit_from_memory(&model.to_bytes()?)?)
+    let build = || -> Result<Session, ort::Error> {
+        let builder = Session::builder(environment)?.with_optimization_level(GraphOptimizationLevel::Level3)?;
+        let builder = builder.with_intra_threads(threads)?;
+        let mut builder = if alone { builder.with_intra_op_spinning(false)? } else { builder };
+        builder.commit_from_memory(&model.to_bytes().map_err(|error| ort::Error::new(error.to_string()))?)
+    };
+    Ok(build()?)
 }

@@ -38,14 +38,15 @@ impl Graph {
         onnx::keep_outputs(&mut model, &wanted).map_err(edited)?;
         let (mean, std) = (&options.preprocess.mean, &options.preprocess.std);
         let [height, width, _] = image;
-        onnx::fold_pixels(&mut model, &classifier, &onnx::PixelInput { mean, std, height, width }).map_err(edited)?;
+        let pixels = onnx::PixelInput { mean, std, height, width, arithmetic: onnx::Arithmetic::Scaled };
+        let input = onnx::fold_pixels(&mut model, &classifier, &pixels).map_err(edited)?;
         if options.precision == Precision::Half {
-            onnx::to_half(&mut model).map_err(edited)?;
+            return Err(refused("fp16 is not there yet".to_owned()));
         }
         Ok(Self {
             model,
             checkpoint,
-            input: classifier.input,
+            input,
             output: classifier.output,
             embedding,
             kind: classifier.kind,
