@@ -21,6 +21,7 @@
 //! | | [`ledger`] | what happened (SQLite) and what is known of each sample (Parquet) |
 //! | | [`launch`] | starting a training step and watching over it |
 //! | first | [`prediction`] | what a model says of one image, held against its label |
+//! | | [`cache`] | decoded images, kept between scans and training steps |
 //! | ground | [`config`] | YAML to a validated, typed config |
 //! | | [`pool`] | the samples: id, path, label |
 //! | | [`pixels`] | image files to pixels: the one preprocessing, for scoring and for training |
@@ -33,9 +34,10 @@
 //! | | [`progress`] | how far a long piece of work is |
 //!
 //! Training happens in another process, the package `gleaner-trainer` or a command of the user's: nothing here links
-//! libtorch. It stands on this library's ground floor and [`settings`], so that both see the same images, and reads the
+//! libtorch. It stands on this library's ground and first floor and [`settings`], so that both see the same images, and reads the
 //! manifest with [`lists`].
 
+pub mod cache;
 pub mod cluster;
 pub mod commands;
 pub mod config;

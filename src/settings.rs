@@ -3,6 +3,7 @@
 use std::sync::Arc;
 use std::thread;
 
+use crate::cache;
 use crate::config::{self, Config};
 use crate::draw::{Draws, Stream};
 use crate::lists;
@@ -31,6 +32,13 @@ pub fn preprocess(config: &Config) -> pixels::Preprocess {
         mean: pixels.mean.clone(),
         std: pixels.std.clone(),
     }
+}
+
+/// Where decoded images are kept.
+pub fn cache(config: &Config) -> cache::Settings {
+    // A number of bytes beyond 64 bits is as good as none.
+    let max_bytes = (config.cache.max_gib * f64::from(1 << 30)) as u64;
+    cache::Settings { folder: config.cache.folder.clone(), max_bytes, keep_free: cache::KEEP_FREE }
 }
 
 /// The random changes of training images.

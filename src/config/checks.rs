@@ -19,6 +19,7 @@ pub(super) fn check(config: &Config, root: &Node, report: &Report) {
 /// One folder for two purposes would have one room sweep away the files of another.
 fn folders(config: &Config, root: &Node, report: &Report) {
     let folders = [
+        ("cache.folder", &config.cache.folder),
         ("checkpoint.folder", &config.checkpoint.folder),
         ("lists.folder", &config.lists.folder),
         ("state.folder", &config.state.folder),

@@ -76,6 +76,7 @@ impl Config {
         let paths = [
             &mut self.pool.train,
             &mut self.pool.validation,
+            &mut self.cache.folder,
             &mut self.model.start,
             &mut self.checkpoint.folder,
             &mut self.lists.folder,

@@ -22,6 +22,10 @@ pub(super) fn config(root: &Section<'_>) -> Config {
         seed: root.or("seed", 1, "1", |node| node.count(0..=u64::MAX)),
         pool: root.section("pool", pool),
         pixels: root.section("pixels", pixels),
+        cache: root.section("cache", |s| CacheConfig {
+            folder: s.path("folder", "cache"),
+            max_gib: s.number("max_gib", 10.0, NOT_NEGATIVE),
+        }),
         model: root.section("model", model),
         checkpoint: root.section("checkpoint", checkpoint),
         policy: root.word("policy", Policy::Confidence),

@@ -14,6 +14,8 @@ pub struct Config {
     pub pool: PoolConfig,
     /// The one preprocessing.
     pub pixels: PixelsConfig,
+    /// Where decoded images are kept.
+    pub cache: CacheConfig,
     /// The starting graph.
     pub model: ModelConfig,
     /// Where checkpoints appear.
@@ -83,6 +85,15 @@ pub struct AugmentConfig {
     pub flip: bool,
     /// Pixels of padding around the image before a random crop of the input's size; 0 = no random crop.
     pub pad: u32,
+}
+
+/// Where decoded images are kept.
+#[derive(Clone, Debug, PartialEq, serde::Serialize)]
+pub struct CacheConfig {
+    /// The folder of the cache files.
+    pub folder: PathBuf,
+    /// The bound of their sizes, in GiB, at least 0; 0 = keep none.
+    pub max_gib: f64,
 }
 
 /// The starting graph.

@@ -29,4 +29,4 @@ pub use decode::MAXIMUM_PIXELS;
 pub use error::PixelError;
 pub use loader::Loader;
 pub use normalise::{Layout, Normaliser};
-pub use preprocess::{Channels, Crop, Preprocess, Resize};
+pub use preprocess::{Channels, Crop, GENERATION, Preprocess, Resize};

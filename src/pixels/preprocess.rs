@@ -6,6 +6,10 @@ use std::path::Path;
 use super::PixelError;
 use super::loader::Scratch;
 
+/// Names what this room makes of a file: decoded images that are kept are thrown away when it changes. To be raised by
+/// whoever changes a single pixel of any image.
+pub const GENERATION: u32 = 1;
+
 /// How many channels the model sees.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub enum Channels {

@@ -1,6 +1,7 @@
 //! Image files to batches, decoded in the background while the step computes.
 
 use crate::manifest::Sample;
+use gleaner::cache::Cache;
 use gleaner::draw::{Draws, Stream};
 use gleaner::pixels::{Augment, Layout, Normaliser, PixelError, Preprocess};
 use rayon::prelude::*;
@@ -45,6 +46,8 @@ impl Batch {
 pub struct Recipe {
     /// The one preprocessing.
     pub preprocess: Preprocess,
+    /// Images that were decoded before.
+    pub cache: Arc<Cache>,
     /// Random changes of the images.
     pub augment: Augment,
     /// The order of numbers that the model wants.
@@ -160,7 +163,8 @@ fn decode(samples: &[Sample], index: u32, recipe: &Recipe, normaliser: &Normalis
     let sample = samples.get(usize::try_from(index).ok()?)?;
     let preprocess = &recipe.preprocess;
     let mut pixels = vec![0; preprocess.bytes()];
-    if let Err(error) = preprocess.load(&sample.path, &mut pixels) {
+    let decoded = recipe.cache.load(&sample.path, &mut pixels, |pixels| preprocess.load(&sample.path, pixels));
+    if let Err(error) = decoded {
         eprintln!("warning: left out: {error}");
         return None;
     }

@@ -10,6 +10,7 @@ use crate::optimiser::Optimiser;
 use crate::schedule::Schedule;
 use crate::{device, state};
 use anyhow::{Context, bail};
+use gleaner::cache::Cache;
 use gleaner::config::Config;
 use gleaner::digest;
 use gleaner::draw::{Draws, Stream};
@@ -60,7 +61,9 @@ pub fn run(arguments: &StepArguments) -> anyhow::Result<()> {
     if schedule.is_over() {
         eprintln!("warning: the planned work is done, so the learning rate is 0 and this step changes no weight");
     }
+    let cache = Arc::new(kept_images(&config, &preprocess));
     let recipe = Recipe {
+        cache: Arc::clone(&cache),
         augment: settings::augment(&config),
         layout: frame.layout,
         preprocess,
@@ -71,6 +74,9 @@ pub fn run(arguments: &StepArguments) -> anyhow::Result<()> {
     };
     let mut pass = Pass { graph, schedule, frame, device, epoch: arguments.epoch, total: manifest.samples.len() };
     let outcome = pass.train(&mut optimiser, Loader::start(Arc::new(manifest.samples), recipe)?)?;
+    if let Some(news) = cache.news() {
+        eprintln!("note: {news}");
+    }
 
     let provenance = Provenance { epoch: arguments.epoch, seed: arguments.seed };
     let bytes = export(&mut model, &pass.graph, provenance)?;
@@ -85,6 +91,14 @@ pub fn run(arguments: &StepArguments) -> anyhow::Result<()> {
         eprintln!("note: older optimiser states in {} stay: {error}", folder(checkpoint).display());
     }
     Ok(())
+}
+
+/// The images that are kept. Whoever sees the whole pool, and so knows how many they are, makes the file.
+fn kept_images(config: &Config, preprocess: &Preprocess) -> Cache {
+    Cache::open(&settings::cache(config), preprocess, None).unwrap_or_else(|error| {
+        eprintln!("note: images are decoded each time: {error}");
+        Cache::off()
+    })
 }
 
 fn folder(path: &Path) -> &Path {

@@ -39,7 +39,7 @@ fn each_bad_value_is_named_with_its_remedy() {
         ("quota: 0.1", "c.yaml:4:1: there is no key quota; did you mean mine.quota?"),
         (
             "folder: x",
-            "c.yaml:4:1: there is no key folder; did you mean checkpoint.folder or lists.folder or state.folder?",
+            "c.yaml:4:1: there is no key folder; did you mean cache.folder or checkpoint.folder or lists.folder?",
         ),
         ("extras: {weighting: 1}", "c.yaml:4:10: there is no key extras.weighting; known here: share"),
         ("Policy: patent", "c.yaml:4:1: there is no key Policy; did you mean policy?"),
@@ -162,6 +162,11 @@ fn each_bad_value_is_named_with_its_remedy() {
             "lists: {folder: ./state/}",
             "c.yaml:4:17: state.folder and lists.folder are both `state`; give each a folder of its own",
         ),
+        (
+            "cache: {folder: ./state/}",
+            "c.yaml:4:17: state.folder and cache.folder are both `state`; give each a folder of its own",
+        ),
+        ("cache: {max_gib: -1}", "c.yaml:4:18: cache.max_gib is `-1`, not a number at least 0; write for example 10"),
         ("mine: &a {quota: *a}", "c.yaml:4:18: aliases (*) are not read here; write the value out"),
         ("mine: !x {quota: 1}", "c.yaml:4:7: tags (!) are not read here; leave the tag out"),
         ("? [a]\n: 1", "c.yaml:4:3: a key is a list or a mapping; write a plain word before the colon"),

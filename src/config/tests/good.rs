@@ -17,6 +17,7 @@ fn the_least_config_has_the_documented_defaults() {
     assert_eq!((config.pixels.resize, config.pixels.crop), (Resize::Bilinear, Crop::Center));
     assert_eq!(config.pixels.crop_fraction, 1.0);
     assert_eq!(config.pixels.augment, AugmentConfig { flip: false, pad: 0 });
+    assert_eq!(config.cache, CacheConfig { folder: "cache".into(), max_gib: 10.0 });
     assert_eq!(config.model, ModelConfig { start: "m.onnx".into(), embedding: Embedding::Auto });
     let checkpoint = CheckpointConfig {
         folder: "watch".into(),
@@ -72,6 +73,7 @@ pixels: {size: [1, 2], channels: 1, mean: [0], std: [1], resize: lanczos, crop: 
 model: {start: m.onnx, embedding: /features/Flatten_output_0}
 checkpoint: {pattern: \"run-{epoch}.onnx\", quiet: 1m 30s, poll: 500ms}
 policy: patent
+cache: {folder: /var/cache/gleaner, max_gib: 0.5}
 mine: {quota: 1, budget: 0, augment: train}
 cluster: {mode: thin+expand}
 lists: {formats: [tree, jsonl, jsonl], paths: listed}
@@ -89,6 +91,7 @@ plan: {cost: 12}
     assert_eq!(config.pool.test.as_deref(), Some(Path::new("t")));
     assert_eq!((config.pixels.mean, config.pixels.std), (vec![0.0], vec![1.0]));
     assert_eq!(config.pixels.augment, AugmentConfig { flip: true, pad: 4 });
+    assert_eq!(config.cache, CacheConfig { folder: "/var/cache/gleaner".into(), max_gib: 0.5 });
     assert_eq!(config.model.embedding, Embedding::Name("/features/Flatten_output_0".to_owned()));
     assert_eq!(config.checkpoint.quiet, Duration::from_secs(90));
     assert_eq!(config.checkpoint.poll, Duration::from_millis(500));
@@ -140,4 +143,5 @@ fn paths_become_absolute_only_when_asked() {
     assert_eq!(absolute.checkpoint.folder, here.join("watch"));
     assert_eq!(absolute.lists.folder, here.join("lists"));
     assert_eq!(absolute.state.folder, here.join("state"));
+    assert_eq!(absolute.cache.folder, here.join("cache"));
 }
