@@ -145,6 +145,9 @@ pub enum Problem {
     /// The pixels do not fit the model, so that their normalisation cannot become part of it.
     #[error("the pixels cannot become part of the graph: {0}")]
     Fold(String),
+    /// The graph cannot be turned into one of 16-bit floats.
+    #[error("cannot be computed in half precision: {0}; score in single precision")]
+    Half(String),
     /// A starting graph cannot have this form.
     #[error("a starting graph cannot have {0}")]
     Start(String),

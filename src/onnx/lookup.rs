@@ -48,6 +48,26 @@ impl<'a> Lookup<'a> {
         None
     }
 
+    /// The value that reaches `value` through nothing but Identity nodes.
+    pub(super) fn origin(&self, value: &'a str) -> &'a str {
+        let mut value = value;
+        for _ in 0..=self.makers.len() {
+            match self.maker(value).map(|node| (node.op_type(), node.input.first())) {
+                Some(("Identity", Some(input))) => value = input,
+                _ => break,
+            }
+        }
+        value
+    }
+
+    /// The numbers of a weight or of a Constant node; nothing for values that are computed.
+    pub(super) fn fixed(&self, value: &str) -> Option<Result<Tensor, Problem>> {
+        if let Some(tensor) = self.weights.get(value) {
+            return Some(tensor::read(tensor));
+        }
+        self.maker(value).filter(|node| node.op_type() == "Constant").map(constant)
+    }
+
     /// Whether a value never changes: a weight or something made of one.
     pub(super) fn is_constant(&self, value: &str) -> bool {
         self.weight(value).is_some() || self.maker(value).is_some_and(|node| node.op_type() == "Constant")

@@ -12,6 +12,7 @@
 //! | [`expose_embedding`], [`set_batch`] | a second output with the embedding, a batch of any size |
 //! | [`fold_pixels`] | bytes go in: layout and normalisation as part of the graph |
 //! | [`keep_outputs`] | only what is asked for comes out |
+//! | [`to_half`] | 16-bit floats from the image to the outputs |
 //! | [`start`] | graphs to begin with, with random weights |
 //! | [`Report`] | what `inspect` prints |
 
@@ -30,8 +31,10 @@ mod error;
 mod external;
 mod fold;
 mod graft;
+mod half;
 mod inspect;
 mod keep;
+mod kinds;
 mod lookup;
 mod model;
 mod port;
@@ -47,6 +50,7 @@ pub use edit::{Embedding, EmbeddingPort, expose_embedding, set_batch};
 pub use element::ElementType;
 pub use error::{Error, Problem, Result};
 pub use fold::{Arithmetic, PixelInput, fold_pixels};
+pub use half::to_half;
 pub use inspect::Report;
 pub use keep::keep_outputs;
 pub use model::{Model, Parameter, Role};

@@ -155,7 +155,7 @@ fn words<const BYTES: usize, T>(raw: &[u8], decode: impl Fn([u8; BYTES]) -> T) -
 }
 
 /// The value of an IEEE 754 binary16 number.
-fn half(bits: u16) -> f32 {
+pub(super) fn half(bits: u16) -> f32 {
     let magnitude = match (u32::from(bits >> 10) & 0x1F, u32::from(bits) & 0x3FF) {
         // Subnormal: the fraction counts steps of 2^-24.
         (0, fraction) => fraction as f32 * 2f32.powi(-24),
@@ -189,6 +189,35 @@ pub(super) fn from_i64(name: &str, values: &[i64]) -> TensorProto {
         dims: vec![values.len() as i64],
         data_type: Some(ElementType::Int64 as i32),
         raw_data: Some(values.iter().flat_map(|value| value.to_le_bytes()).collect()),
+        ..Default::default()
+    }
+}
+
+/// The bits of the IEEE 754 binary16 number nearest to `value`, ties to even; too much for 65504 becomes infinite.
+pub(super) fn to_half(value: f32) -> u16 {
+    let bits = value.to_bits();
+    let sign = (bits >> 16) as u16 & 0x8000;
+    let magnitude = bits & 0x7FFF_FFFF;
+    let rounded = match magnitude {
+        0x7F80_0001.. => 0x7E00,
+        // From 65520 on, the middle between 65504 and the next step, everything is infinite.
+        0x477F_F000.. => 0x7C00,
+        // Normal numbers: the exponent's bias falls from 127 to 15, and 13 bits of the fraction are rounded away. A
+        // carry out of the fraction counts the exponent up, as it must.
+        0x3880_0000.. => (((magnitude - (112 << 23)) + 0xFFF + (magnitude >> 13 & 1)) >> 13) as u16,
+        // Subnormal numbers count steps of 2^-24, and so does a float whose steps are made that large by adding 0.5.
+        _ => ((f32::from_bits(magnitude) + 0.5).to_bits() - 0.5f32.to_bits()) as u16,
+    };
+    sign | rounded
+}
+
+/// A tensor message for half-precision floats, given as their bits.
+pub(super) fn from_half(name: &str, dims: &[i64], bits: &[u16]) -> TensorProto {
+    TensorProto {
+        name: Some(name.to_owned()),
+        dims: dims.to_vec(),
+        data_type: Some(ElementType::Float16 as i32),
+        raw_data: Some(bits.iter().flat_map(|bits| bits.to_le_bytes()).collect()),
         ..Default::default()
     }
 }

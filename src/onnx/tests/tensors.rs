@@ -141,3 +141,19 @@ fn parameters_are_the_weights_in_use() {
     assert_eq!(model("types.onnx").parameters(), []);
     assert_eq!(model("tokens.onnx").parameters(), []);
 }
+
+#[test]
+fn numbers_are_rounded_to_the_nearest_half_and_ties_to_even() {
+    use crate::onnx::tensor::{half, to_half};
+    for bits in 0..0x7C00u16 {
+        let value = half(bits);
+        assert_eq!((to_half(value), to_half(-value)), (bits, bits | 0x8000));
+        // The number after 65504 would be 65536; there infinity stands.
+        let above = if bits == 0x7BFF { 65536.0 } else { half(bits + 1) };
+        let middle = (value + above) / 2.0;
+        let nearest = [middle.next_down(), middle, middle.next_up()].map(to_half);
+        assert_eq!(nearest, [bits, bits + (bits & 1), bits + 1], "around {middle:e}");
+    }
+    assert_eq!([f32::INFINITY, f32::NEG_INFINITY, f32::MAX, 1e-40].map(to_half), [0x7C00, 0xFC00, 0x7C00, 0]);
+    assert!(half(to_half(f32::NAN)).is_nan());
+}
