@@ -41,7 +41,7 @@ impl Graph {
         let pixels = onnx::PixelInput { mean, std, height, width, arithmetic: onnx::Arithmetic::Scaled };
         let input = onnx::fold_pixels(&mut model, &classifier, &pixels).map_err(edited)?;
         if options.precision == Precision::Half {
-            return Err(refused("fp16 is not there yet".to_owned()));
+            onnx::to_half(&mut model, &classifier.input).map_err(edited)?;
         }
         Ok(Self {
             model,
