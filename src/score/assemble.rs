@@ -1,5 +1,6 @@
 //! Loading a graph: which provider, how many sessions, how large a batch.
 
+use std::path::Path;
 use std::sync::Arc;
 use std::thread::{self, JoinHandle};
 
@@ -8,7 +9,7 @@ use super::engine::{self, Engine};
 use super::graph::Graph;
 use super::session::Session;
 use super::{Batch, Device, Options, Precision, ScoreError, batch, runtime};
-use crate::onnx::OutputKind;
+use crate::onnx::{Model, OutputKind};
 
 /// What a caller needs to know of a loaded checkpoint.
 #[derive(Clone, Debug)]
@@ -29,6 +30,7 @@ pub struct Facts {
 
 /// A graph that stands ready.
 pub(super) struct Assembled {
+    pub(super) graph: Arc<Graph>,
     pub(super) engines: Vec<Engine>,
     pub(super) owner: Option<JoinHandle<()>>,
     pub(super) facts: Facts,
@@ -37,7 +39,7 @@ pub(super) struct Assembled {
 /// Loads the graph on the device that is asked for; with `auto`, on the first one that takes it.
 ///
 /// Errors: those of the last device that was tried.
-pub(super) fn assemble(graph: &Arc<Graph>, options: &Options) -> Result<Assembled, ScoreError> {
+pub(super) fn assemble(model: &Model, checkpoint: &Path, options: &Options) -> Result<Assembled, ScoreError> {
     let environment = runtime::environment()?;
     let mut result = None;
     for &provider in options.device.providers() {
@@ -46,6 +48,8 @@ pub(super) fn assemble(graph: &Arc<Graph>, options: &Options) -> Result<Assemble
         }
         if provider.is_gpu() {
             runtime::preload_cuda();
+        } else if options.precision == Precision::Half {
+            tracing::warn!("score.precision: fp16 is for GPUs; the processor computes with fp32");
         }
         let build = Build {
             environment: &environment,
@@ -54,7 +58,8 @@ pub(super) fn assemble(graph: &Arc<Graph>, options: &Options) -> Result<Assemble
             half: options.precision == Precision::Half,
             timings: options.timings.as_deref(),
         };
-        match on(graph, options, build) {
+        let graph = Arc::new(Graph::new(model.clone(), checkpoint.to_owned(), options, provider)?);
+        match on(&graph, options, build) {
             Ok(assembled) => return Ok(assembled),
             Err(error) => {
                 if options.device == Device::Auto && provider.is_gpu() {
@@ -64,7 +69,7 @@ pub(super) fn assemble(graph: &Arc<Graph>, options: &Options) -> Result<Assemble
             }
         }
     }
-    Err(result.unwrap_or_else(|| ScoreError::Thread(graph.checkpoint.clone())))
+    Err(result.unwrap_or_else(|| ScoreError::Thread(checkpoint.to_owned())))
 }
 
 fn on(graph: &Arc<Graph>, options: &Options, mut build: Build<'_>) -> Result<Assembled, ScoreError> {
@@ -85,16 +90,18 @@ fn on(graph: &Arc<Graph>, options: &Options, mut build: Build<'_>) -> Result<Ass
     if build.provider.is_gpu() {
         let (sender, owner) = engine::own(first).map_err(|_| ScoreError::Thread(graph.checkpoint.clone()))?;
         let engines = (0..threads).map(|_| Engine::Shared(sender.clone())).collect();
-        return Ok(Assembled { engines, owner: Some(owner), facts });
+        return Ok(Assembled { graph: Arc::clone(graph), engines, owner: Some(owner), facts });
     }
     let others = thread::scope(|scope| {
         let loading: Vec<_> = (1..sessions).map(|_| scope.spawn(&load)).collect();
-        let loaded = loading.into_iter().map(|one| one.join().map_err(|_| ScoreError::Thread(graph.checkpoint.clone()))?);
+        let loaded =
+            loading.into_iter().map(|one| one.join().map_err(|_| ScoreError::Thread(graph.checkpoint.clone()))?);
         loaded.collect::<Result<Vec<_>, _>>()
     })?;
     let engines: Vec<Engine> =
         std::iter::once(first).chain(others).map(|session| Engine::Own(Box::new(session))).collect();
-    Ok(Assembled { facts: Facts { workers: engines.len(), ..facts }, engines, owner: None })
+    let facts = Facts { workers: engines.len(), ..facts };
+    Ok(Assembled { graph: Arc::clone(graph), engines, owner: None, facts })
 }
 
 /// Runs one empty batch, which settles the shapes.
@@ -108,9 +115,7 @@ fn probe(
     let outputs = session.run(&vec![0; batch * graph.image_bytes()])?;
     let classes = outputs.scores.len() / batch;
     if classes < 2 {
-        return Err(
-            graph.refused(format!("its output {} has one column, a classifier has two or more", graph.output))
-        );
+        return Err(graph.refused(format!("its output {} has one column, a classifier has two or more", graph.output)));
     }
     let embedding = graph.embedding.as_ref().map(|_| outputs.embeddings.len() / batch);
     Ok(Facts { batch, classes, kind: graph.kind, embedding, provider, workers })

@@ -3,8 +3,8 @@
 use std::fmt;
 use std::path::Path;
 
-use ort::ep::{CUDA, ExecutionProviderDispatch, TensorRT};
 use ort::environment::Environment;
+use ort::ep::{CUDA, ExecutionProviderDispatch, TensorRT};
 use ort::session::Session;
 use ort::session::builder::{GraphOptimizationLevel, SessionBuilder};
 

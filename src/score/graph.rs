@@ -2,8 +2,8 @@
 
 use std::path::PathBuf;
 
-use super::{Options, Precision, ScoreError};
-use crate::onnx::{self, Classifier, EmbeddingPort, Model, OutputKind};
+use super::{Options, Precision, Provider, ScoreError};
+use crate::onnx::{self, Arithmetic, Classifier, EmbeddingPort, Model, OutputKind};
 
 /// The graph that sessions are made of, and the names by which it is fed and read.
 pub(super) struct Graph {
@@ -25,8 +25,16 @@ impl Graph {
     /// Normalisation and layout become part of the graph: a batch is then a quarter of the bytes, and the arithmetic is
     /// done where the rest of it is done. What else the model gives out is cut away, with all that only led to it.
     ///
+    /// The processor computes the normalisation in one pass, a GPU step by step as torchvision does, where passes are
+    /// next to free. Half precision is a GPU's too: the processor would turn every number back.
+    ///
     /// Errors: [`ScoreError::Model`].
-    pub(super) fn new(mut model: Model, checkpoint: PathBuf, options: &Options) -> Result<Self, ScoreError> {
+    pub(super) fn new(
+        mut model: Model,
+        checkpoint: PathBuf,
+        options: &Options,
+        provider: Provider,
+    ) -> Result<Self, ScoreError> {
         let refused = |reason: String| ScoreError::Model { checkpoint: checkpoint.clone(), reason };
         let edited = |error: onnx::Error| refused(error.to_string());
         let classifier = Classifier::of(&model).map_err(edited)?;
@@ -38,9 +46,10 @@ impl Graph {
         onnx::keep_outputs(&mut model, &wanted).map_err(edited)?;
         let (mean, std) = (&options.preprocess.mean, &options.preprocess.std);
         let [height, width, _] = image;
-        let pixels = onnx::PixelInput { mean, std, height, width, arithmetic: onnx::Arithmetic::Scaled };
+        let arithmetic = if provider.is_gpu() { Arithmetic::Stepwise } else { Arithmetic::Scaled };
+        let pixels = onnx::PixelInput { mean, std, height, width, arithmetic };
         let input = onnx::fold_pixels(&mut model, &classifier, &pixels).map_err(edited)?;
-        if options.precision == Precision::Half {
+        if provider.is_gpu() && options.precision == Precision::Half {
             onnx::to_half(&mut model, &classifier.input).map_err(edited)?;
         }
         Ok(Self {

@@ -5,9 +5,9 @@ use std::sync::Arc;
 use ort::session::Session as OrtSession;
 use ort::value::TensorRef;
 
+use super::ScoreError;
 use super::device::Build;
 use super::graph::Graph;
-use super::ScoreError;
 
 /// A loaded graph that takes batches of `[batch, height, width, channels]` bytes.
 pub(super) struct Session {
@@ -58,9 +58,8 @@ impl Session {
             let value = outputs.get(name).ok_or_else(|| graph.refused(format!("it gives no output {name}")))?;
             let (shape, data) = value.try_extract_tensor::<f32>().map_err(failed)?;
             if shape.first().copied() != i64::try_from(batch).ok() {
-                return Err(graph.refused(format!(
-                    "its output {name} has the shape {shape:?}, where {batch} rows were expected"
-                )));
+                return Err(graph
+                    .refused(format!("its output {name} has the shape {shape:?}, where {batch} rows were expected")));
             }
             Ok(data.to_vec())
         };

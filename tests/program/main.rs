@@ -4,13 +4,16 @@
 
 mod bad_input;
 mod checkpoints;
+mod devices;
 mod formats;
 mod full_disk;
 mod graphs;
 mod kill;
 mod late_faults;
+mod memory;
 mod policies;
 mod recovery;
+mod sameness;
 mod scoring;
 #[path = "../small_disk/mod.rs"]
 mod small_disk;

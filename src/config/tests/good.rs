@@ -39,7 +39,10 @@ fn the_least_config_has_the_documented_defaults() {
     let train =
         TrainConfig { batch: 128, learning_rate: 0.05, momentum: 0.9, weight_decay: 0.0005, warmup: 0.05, threads: 0 };
     assert_eq!(config.train, train);
-    assert_eq!(config.score, ScoreConfig { batch: Batch::Auto, threads: 0, device: Device::Auto, precision: Precision::Fp32 });
+    assert_eq!(
+        config.score,
+        ScoreConfig { batch: Batch::Auto, threads: 0, device: Device::Auto, precision: Precision::Fp32 }
+    );
     assert_eq!(config.plan, PlanConfig { cost: None, forward: 0.17 });
     assert_eq!(config.stop, StopConfig { accuracy: None, patience: None, epochs: None });
     assert_eq!(config.state.folder, Path::new("state"));
