@@ -5,6 +5,8 @@ use std::io;
 use std::ops::Range;
 use std::os::unix::fs::FileExt as _;
 use std::sync::{Mutex, MutexGuard, OnceLock, PoisonError};
+use std::thread;
+use std::time::Duration;
 
 use super::layout::{Layout, NEXT, WORD};
 use super::table::{Probe, Record, Table};
@@ -12,6 +14,11 @@ use super::table::{Probe, Record, Table};
 /// Slots taken from the file at a time, so that processes seldom have to agree. A process that is killed leaves at most
 /// so many unused.
 const RUN: u64 = 32;
+
+/// How a process waits for another that is just entering something, which takes microseconds.
+const YIELDS: u32 = 100;
+const PAUSES: u32 = 50;
+const PAUSE: Duration = Duration::from_millis(1);
 
 /// The least share of the file system that is kept free is 1 in so many bytes, unless [`super::KEEP_FREE`] is more.
 const FREE_SHARE: u64 = 20;
@@ -82,24 +89,26 @@ impl Fill {
             return None;
         }
         let mut own = self.own();
-        // Where two processes enter something in one cell at once, one of the entries is lost: its image is then
-        // decoded once more.
-        let cell = match table.probe(record.hash) {
-            Probe::Free(cell) => cell,
-            Probe::Taken(_) | Probe::Crowded => {
-                own.spare.push(slot);
-                return None;
+        let entered = self.alone(|| match table.probe(record.hash) {
+            Probe::Free(cell) => {
+                let word = Table::cell_of(record.hash, slot).to_ne_bytes();
+                self.file.write_all_at(&word, layout.cell(cell)).map(|()| true)
             }
-        };
-        let word = Table::cell_of(record.hash, slot).to_ne_bytes();
-        let written = self.file.write_all_at(&word, layout.cell(cell));
-        drop(own);
-        self.good(written).then_some(slot)
+            Probe::Taken(_) | Probe::Crowded => Ok(false),
+        });
+        match entered {
+            Ok(Some(true)) => return Some(slot),
+            Ok(Some(false) | None) => own.spare.push(slot),
+            Err(error) => {
+                self.good(Err(error));
+            }
+        }
+        None
     }
 
     /// Makes good what a loss of power did: no slot in the table is given out again.
     pub(super) fn pass_over(&self, slots: u64) {
-        let _ = self.alone(|next| (next < slots).then_some(slots));
+        let _ = self.alone(|| self.advance(|next| (next < slots).then_some(slots)));
     }
 
     fn own(&self) -> MutexGuard<'_, Own> {
@@ -117,7 +126,7 @@ impl Fill {
         }
         self.look_for_space(layout)?;
         let end = |next: u64| next.saturating_add(RUN).min(layout.slots);
-        match self.alone(|next| (next < layout.slots).then(|| end(next))) {
+        match self.alone(|| self.advance(|next| (next < layout.slots).then(|| end(next)))) {
             Ok(Some(next)) if next < layout.slots => own.run = next..end(next),
             Ok(Some(_)) => {
                 let _ = self.ended.set(Ended::Full(format!(
@@ -126,7 +135,6 @@ impl Fill {
                     layout.slots
                 )));
             }
-            // Another process is at it just now; this image waits for another time.
             Ok(None) => {}
             Err(error) => {
                 self.good(Err(error));
@@ -135,22 +143,33 @@ impl Fill {
         own.run.next()
     }
 
-    /// Changes the number of the next free slot while no other process does, and gives what it was. None if another
-    /// process is changing it now.
-    fn alone(&self, change: impl FnOnce(u64) -> Option<u64>) -> io::Result<Option<u64>> {
-        match self.file.try_lock() {
-            Ok(()) => {}
-            Err(TryLockError::WouldBlock) => return Ok(None),
-            Err(TryLockError::Error(error)) => return Err(error),
+    /// Does something while no other process does. None if one that was stopped in the middle keeps all others from it:
+    /// what was to be put in then waits for another time. Of this process's threads, the one with [`Own`] may ask.
+    fn alone<T>(&self, work: impl FnOnce() -> io::Result<T>) -> io::Result<Option<T>> {
+        for attempt in 0..YIELDS + PAUSES {
+            match self.file.try_lock() {
+                Ok(()) => {
+                    let outcome = work();
+                    self.file.unlock()?;
+                    return outcome.map(Some);
+                }
+                Err(TryLockError::WouldBlock) if attempt < YIELDS => thread::yield_now(),
+                Err(TryLockError::WouldBlock) => thread::sleep(PAUSE),
+                Err(TryLockError::Error(error)) => return Err(error),
+            }
         }
+        Ok(None)
+    }
+
+    /// Changes the number of the next free slot, and gives what it was.
+    fn advance(&self, change: impl FnOnce(u64) -> Option<u64>) -> io::Result<u64> {
         let mut word = [0; WORD as usize];
-        let outcome = self.file.read_exact_at(&mut word, NEXT).and_then(|()| {
-            let next = u64::from_ne_bytes(word);
-            let changed = change(next).map(|to| self.file.write_all_at(&to.to_ne_bytes(), NEXT));
-            changed.unwrap_or(Ok(())).map(|()| Some(next))
-        });
-        self.file.unlock()?;
-        outcome
+        self.file.read_exact_at(&mut word, NEXT)?;
+        let next = u64::from_ne_bytes(word);
+        if let Some(changed) = change(next) {
+            self.file.write_all_at(&changed.to_ne_bytes(), NEXT)?;
+        }
+        Ok(next)
     }
 
     /// Stops before the file system is full: there are files that matter more than this one.
@@ -195,7 +214,7 @@ impl Drop for Fill {
     fn drop(&mut self) {
         let run = self.own().run.clone();
         if !run.is_empty() {
-            let _ = self.alone(|next| (next == run.end).then_some(run.start));
+            let _ = self.alone(|| self.advance(|next| (next == run.end).then_some(run.start)));
         }
     }
 }

@@ -6,7 +6,7 @@
 //! in, the others find. It is only a cache: it may be deleted at any time, even while it is in use, and a damaged or
 //! foreign one is made anew. (Deleted, not cut short: to cut a mapped file ends whoever reads it.)
 //!
-//! Nothing is flushed to the disk and no process waits for another. Instead nothing is believed: every read takes the
+//! Nothing is flushed to the disk, and no reader waits for a writer. Instead nothing is believed: every read takes the
 //! checksum of the image's path, the state of its file, and the pixels. Half-written pixels, lost pages after a power
 //! failure and flipped bits are images to be decoded again.
 //!
