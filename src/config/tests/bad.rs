@@ -39,7 +39,7 @@ fn each_bad_value_is_named_with_its_remedy() {
         ("quota: 0.1", "c.yaml:4:1: there is no key quota; did you mean mine.quota?"),
         (
             "folder: x",
-            "c.yaml:4:1: there is no key folder; did you mean cache.folder or checkpoint.folder or lists.folder?",
+            "c.yaml:4:1: there is no key folder; did you mean cache.folder or checkpoint.folder or lists.folder or state.folder?",
         ),
         ("extras: {weighting: 1}", "c.yaml:4:10: there is no key extras.weighting; known here: share"),
         ("Policy: patent", "c.yaml:4:1: there is no key Policy; did you mean policy?"),
