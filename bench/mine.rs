@@ -93,9 +93,7 @@ impl Bench {
         onnx::set_batch(&mut model, Some(batch));
         let shape = [batch, preprocess.height as usize, preprocess.width as usize, preprocess.channels.count()];
         let mut sessions = (0..threads)
-            .map(|_| {
-                Ok((session(&model, 1, true)?, vec![127u8; shape.iter().product()]))
-            })
+            .map(|_| Ok((session(&model, 1, true)?, vec![127u8; shape.iter().product()])))
             .collect::<anyhow::Result<Vec<_>>>()?;
         let runs = self.count / batch / threads;
         self.turns(Some(runs * batch * threads), |_| {
@@ -159,7 +157,11 @@ impl Bench {
         let batch = *batch;
         self.turns_with(None, serde_json::json!({"batch": batch}), |order| {
             let tally = scorer.scan(&self.pool, order, None, |_| ControlFlow::Continue(()))?;
-            if tally.scored == order.len() as u64 { Ok(()) } else { bail!("{} images could not be read", tally.skipped) }
+            if tally.scored == order.len() as u64 {
+                Ok(())
+            } else {
+                bail!("{} images could not be read", tally.skipped)
+            }
         })
     }
 

@@ -15,6 +15,7 @@ struct Arguments {
 
 fn main() -> ExitCode {
     let arguments = Arguments::parse();
+    gleaner::score::settle_memory();
     commands::start_log();
     if !matches!(arguments.command, Command::Run(_)) {
         commands::end_with_the_reader();

@@ -157,6 +157,24 @@ impl ScoreError {
     }
 }
 
+/// Keeps what sessions leave behind in the allocator in few places. To be called before any thread is started.
+///
+/// glibc gives threads that come and go arenas of their own, and what one frees there another does not use: over twenty
+/// checkpoints that came to half as much memory again. One arena for four cores is enough, as small pieces never wait
+/// for one.
+pub fn settle_memory() {
+    #[cfg(target_env = "gnu")]
+    {
+        let cores = std::thread::available_parallelism().map_or(1, usize::from);
+        let arenas = i32::try_from(cores.div_ceil(4)).unwrap_or(1);
+        // SAFETY: mallopt takes no pointer, and no other thread runs yet.
+        #[allow(unsafe_code)]
+        unsafe {
+            libc::mallopt(libc::M_ARENA_MAX, arenas);
+        }
+    }
+}
+
 /// Gives memory that a dropped session leaves in the allocator back to the system.
 pub fn release_memory() {
     // SAFETY: malloc_trim takes no pointer and may be called at any time.

@@ -6,7 +6,6 @@ use std::sync::Arc;
 use std::sync::atomic::{AtomicBool, Ordering};
 
 use super::{Run, ServiceError};
-use crate::cache::Cache;
 use crate::ledger::{Checkpoint, CheckpointStatus, Validation};
 use crate::onnx::{Model, Problem};
 use crate::pool::Pool;
@@ -123,7 +122,7 @@ impl Run {
             // Measured once: what this machine likes does not change from checkpoint to checkpoint.
             options.batch = score::Batch::Of(found);
         }
-        options.cache = self.open_cache();
+        options.cache = Arc::clone(&self.cache);
         let scorer = Scorer::start(model, path, options)?;
         scorer.expect_classes(self.classes)?;
         let facts = scorer.facts();
@@ -131,18 +130,6 @@ impl Run {
         self.batch = Some(facts.batch);
         self.loaded = Some((digest, scorer));
         Ok(())
-    }
-
-    /// The pixel cache of this run. It is open only while a checkpoint is loaded: at other times the trainer fills it.
-    fn open_cache(&self) -> Arc<Cache> {
-        let config = self.config();
-        let sets = [Some(&self.pool), Some(&self.validation), self.test.as_ref()];
-        let images = sets.into_iter().flatten().map(|set| u64::from(set.len())).sum();
-        let opened = Cache::open(&settings::cache(config), &settings::preprocess(config), Some(images));
-        Arc::new(opened.unwrap_or_else(|error| {
-            tracing::warn!(%error, "images are decoded each time");
-            Cache::off()
-        }))
     }
 
     /// Runs the loaded checkpoint over all of `images`; nothing if it was cancelled.
@@ -167,6 +154,7 @@ impl Run {
             }
             if cancel.load(Ordering::Relaxed) { ControlFlow::Break(()) } else { ControlFlow::Continue(()) }
         })?;
+        self.tell_of_cache();
         if cancel.load(Ordering::Relaxed) {
             return Ok(None);
         }

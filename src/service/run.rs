@@ -4,9 +4,11 @@ use std::collections::{BTreeMap, BTreeSet};
 use std::fs;
 use std::io::{self, Write};
 use std::path::{Path, PathBuf};
+use std::sync::Arc;
 
 use super::ServiceError;
 use super::plan::Plan;
+use crate::cache::Cache;
 use crate::config::{Config, TrainerProgram, Word};
 use crate::digest::{self, DigestingWriter};
 use crate::files;
@@ -32,6 +34,8 @@ pub struct Run {
     pub(super) samples: Samples,
     /// The checkpoint that was loaded last, by digest: examined first, scanned with next.
     pub(super) loaded: Option<(String, Scorer)>,
+    /// Images that were decoded before, by the scan or by the trainer.
+    pub(super) cache: Arc<Cache>,
     /// The size of a batch that this machine likes best, once it is known.
     pub(super) batch: Option<usize>,
     /// The epoch whose checkpoints this process has refused in the scan, how many, and why the last.
@@ -62,6 +66,13 @@ impl Run {
         begin(&mut ledger, &config, &pool)?;
         let samples = ledger.read_samples(pool.len() as usize)?.unwrap_or_else(|| Samples::new(pool.len() as usize));
         let plan = Plan::of(&config, pool.len());
+        let images =
+            [Some(&pool), Some(&validation), test.as_ref()].into_iter().flatten().map(|set| u64::from(set.len()));
+        let cache = Cache::open(&settings::cache(&config), &settings::preprocess(&config), Some(images.sum()));
+        let cache = cache.unwrap_or_else(|error| {
+            tracing::warn!(%error, "images are decoded each time");
+            Cache::off()
+        });
         tracing::info!(
             pool = pool.len(),
             validation = validation.len(),
@@ -79,6 +90,7 @@ impl Run {
             ledger,
             samples,
             loaded: None,
+            cache: Arc::new(cache),
             batch: None,
             refused_late: None,
             config,
@@ -88,6 +100,13 @@ impl Run {
     /// The config.
     pub fn config(&self) -> &Config {
         &self.config
+    }
+
+    /// Says why the cache takes no more images in, once.
+    pub(super) fn tell_of_cache(&self) {
+        if let Some(reason) = self.cache.news() {
+            tracing::warn!(%reason, "no more images go into the cache; the rest is decoded each time");
+        }
     }
 
     /// Where the checkpoint of an epoch is expected.
