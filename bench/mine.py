@@ -113,7 +113,7 @@ def gleaner(mode, name, options, count, batch=None, threads=None):
     folder.mkdir(parents=True, exist_ok=True)
     config = folder / f"{mode}.yaml"
     config.write_text(json.dumps({
-        "pool": {"train": str(source), "validation": str(source)},
+        "pool": {"train": str(source), "validation": str(FASHION / "test.txt")},
         "pixels": {"size": [side, side], "channels": channels, "mean": [0.5] * channels, "std": [0.25] * channels,
                    **({"crop_fraction": 0.875} if side > 28 else {})},
         "model": {"start": str(graph)},
