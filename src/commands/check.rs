@@ -109,7 +109,13 @@ fn pools(findings: &mut Findings, config: &Config, start: Option<&Classifier>) {
         }
         let missing: Vec<u32> = (0..pool.len()).filter(|&id| !pool.path(id).is_file()).collect();
         match missing.first() {
-            None => findings.good(&format!("{}: {} images, {} classes", source.display(), pool.len(), pool.classes())),
+            None => findings.good(&format!(
+                "{}: {} images, {} classes, {:.1} MiB in memory",
+                source.display(),
+                pool.len(),
+                pool.classes(),
+                pool.memory_bytes() as f64 / f64::from(1 << 20)
+            )),
             Some(&first) => findings.bad(format!(
                 "{}: {} of {} images are not there, the first is {}; restore them or take their lines out (a scan leaves \
                  them out, but a random list may hold them)",

@@ -19,39 +19,19 @@ mod manifest;
 mod next;
 mod publish;
 mod render;
+mod rows;
 mod tree;
 
-use std::ffi::OsStr;
 use std::path::PathBuf;
 
 pub use error::ListError;
 pub use manifest::{ManifestRow, read_manifest};
 pub use next::point_next;
 pub use publish::{publish_epoch, withdraw};
+pub use rows::{Row, Rows};
 
 /// The names a row's stratum may have: why the image is on the list.
 pub const STRATA: [&str; 5] = ["initial", "uniform", "mined", "extra", "full"];
-
-/// One image of a list.
-#[derive(Clone, Copy, Debug)]
-pub struct Row<'a> {
-    /// The path to write: absolute, or as it stood in the pool's list. Raw bytes, not necessarily UTF-8.
-    pub path: &'a OsStr,
-    /// The class index.
-    pub label: u32,
-    /// Why the image is here, one of [`STRATA`].
-    pub stratum: &'static str,
-    /// The group of similar images it was drawn from.
-    pub cluster: Option<u32>,
-    /// The class that the model took it for.
-    pub predicted: Option<u32>,
-    /// The predicted class's probability.
-    pub confidence: Option<f32>,
-    /// The label's probability less the highest probability among the other classes; negative where the model is wrong.
-    pub margin: Option<f32>,
-    /// How much the image counts in the loss: 1, or the inverse of the share it stands for.
-    pub weight: f32,
-}
 
 /// A kind of subset file.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Hash)]

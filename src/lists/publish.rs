@@ -4,7 +4,8 @@ use std::fs;
 use std::io;
 use std::path::{Path, PathBuf};
 
-use super::{Format, ListError, Published, Row, render, tree};
+use super::rows::each;
+use super::{Format, ListError, Published, Rows, render, tree};
 use crate::digest::{self, DigestingWriter};
 use crate::files;
 
@@ -19,26 +20,26 @@ pub fn publish_epoch(
     epoch: u32,
     formats: &[Format],
     class_names: &[String],
-    rows: &[Row<'_>],
+    rows: &dyn Rows,
 ) -> Result<Published, ListError> {
-    for format in Format::written(formats) {
-        let list = folder.join(format.epoch_name(epoch));
-        if format == Format::Tree {
-            tree::check_class_names(&list, class_names)?;
-        }
-        for row in rows {
+    let list = |format: Format| folder.join(format.epoch_name(epoch));
+    if formats.contains(&Format::Tree) {
+        tree::check_class_names(&list(Format::Tree), class_names)?;
+    }
+    each(rows, |_, row| {
+        Format::written(formats).try_for_each(|format| {
             let problem = match format {
                 Format::Tree => tree::problem(row, class_names),
                 _ => None,
             };
-            if let Some(problem) = problem.or_else(|| render::problem(format, row)) {
-                return Err(ListError::Row { list, path: row.path.to_owned(), problem });
-            }
-        }
-    }
+            problem.or_else(|| render::problem(format, row)).map_or(Ok(()), |problem| {
+                Err(ListError::Row { list: list(format), path: row.path.to_owned(), problem })
+            })
+        })
+    })?;
     let mut published = Published { files: Vec::new() };
     for format in Format::written(formats) {
-        let path = folder.join(format.epoch_name(epoch));
+        let path = list(format);
         let digest = match format {
             Format::Tree => tree::publish(&path, class_names, rows)?,
             _ => publish_file(&path, format, rows)?,
@@ -63,7 +64,7 @@ pub fn withdraw(folder: &Path, epoch: u32) -> Result<(), ListError> {
     Ok(())
 }
 
-fn publish_file(path: &Path, format: Format, rows: &[Row<'_>]) -> Result<String, ListError> {
+fn publish_file(path: &Path, format: Format, rows: &dyn Rows) -> Result<String, ListError> {
     let mut digest = String::new();
     if let Some(standing) = standing_digest(path)? {
         let mut writer = DigestingWriter::new(io::sink());

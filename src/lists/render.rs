@@ -3,7 +3,8 @@
 use std::io::{self, Write};
 use std::os::unix::ffi::OsStrExt as _;
 
-use super::{Format, Row, STRATA};
+use super::rows::each;
+use super::{Format, Row, Rows, STRATA};
 
 /// The manifest's columns.
 pub(super) const HEADER: [&str; 9] =
@@ -36,17 +37,17 @@ pub(super) fn problem(format: Format, row: &Row<'_>) -> Option<String> {
 }
 
 /// Writes all rows as one file.
-pub(super) fn render(format: Format, rows: &[Row<'_>], to: &mut dyn Write) -> io::Result<()> {
+pub(super) fn render(format: Format, rows: &dyn Rows, to: &mut dyn Write) -> io::Result<()> {
     match format {
-        Format::Txt => rows.iter().try_for_each(|row| {
+        Format::Txt => each(rows, |_, row| {
             to.write_all(row.path.as_bytes())?;
             writeln!(to, " {}", row.label)
         }),
-        Format::Paths => rows.iter().try_for_each(|row| {
+        Format::Paths => each(rows, |_, row| {
             to.write_all(row.path.as_bytes())?;
             to.write_all(b"\n")
         }),
-        Format::Jsonl => rows.iter().try_for_each(|row| {
+        Format::Jsonl => each(rows, |_, row| {
             let path = row.path.to_str().ok_or_else(|| io::Error::other("a path is not UTF-8"))?;
             to.write_all(b"{\"file_name\": ")?;
             serde_json::to_writer(&mut *to, path)?;
@@ -57,10 +58,10 @@ pub(super) fn render(format: Format, rows: &[Row<'_>], to: &mut dyn Write) -> io
     }
 }
 
-fn manifest(rows: &[Row<'_>], to: &mut dyn Write) -> csv::Result<()> {
+fn manifest(rows: &dyn Rows, to: &mut dyn Write) -> csv::Result<()> {
     let mut writer = csv::WriterBuilder::new().terminator(csv::Terminator::Any(b'\n')).from_writer(to);
     writer.write_record(HEADER)?;
-    for (order, row) in rows.iter().enumerate() {
+    each(rows, |order, row| {
         writer.write_field(order.to_string())?;
         writer.write_field(row.path.as_bytes())?;
         writer.write_field(row.label.to_string())?;
@@ -71,8 +72,8 @@ fn manifest(rows: &[Row<'_>], to: &mut dyn Write) -> csv::Result<()> {
         writer.write_field(measured(row.margin))?;
         // The shortest text that reads back as the same number: a weight is computed with.
         writer.write_field(row.weight.to_string())?;
-        writer.write_record(None::<&[u8]>)?;
-    }
+        writer.write_record(None::<&[u8]>)
+    })?;
     Ok(writer.flush()?)
 }
 

@@ -4,6 +4,7 @@
 //! also one that has no image on this list: without it all later classes would move down by one, silently in timm.
 //! (torchvision refuses empty folders unless told `allow_empty=True`; that is loud, and right.)
 
+use std::convert::Infallible;
 use std::ffi::{OsStr, OsString};
 use std::fs;
 use std::io;
@@ -11,7 +12,8 @@ use std::os::unix::ffi::{OsStrExt as _, OsStringExt as _};
 use std::os::unix::fs::symlink;
 use std::path::{Path, PathBuf};
 
-use super::{ListError, Row};
+use super::rows::each;
+use super::{ListError, Row, Rows};
 use crate::digest;
 use crate::files;
 
@@ -54,7 +56,7 @@ pub(super) fn problem(row: &Row<'_>, class_names: &[String]) -> Option<String> {
 }
 
 /// Publishes the tree at `path` and returns the digest of its links. Rows and names must have been found fit.
-pub(super) fn publish(path: &Path, class_names: &[String], rows: &[Row<'_>]) -> Result<String, ListError> {
+pub(super) fn publish(path: &Path, class_names: &[String], rows: &dyn Rows) -> Result<String, ListError> {
     let links = links(class_names, rows);
     let wanted = digest_of(class_names.iter().map(OsString::from).collect(), &links);
     if path.symlink_metadata().is_ok() {
@@ -77,20 +79,21 @@ pub(super) fn publish(path: &Path, class_names: &[String], rows: &[Row<'_>]) -> 
 }
 
 /// A link's place below the tree, and what it points at.
-type Link<'a> = (PathBuf, &'a OsStr);
+type Link = (PathBuf, OsString);
 
 /// The links in the order of their places, so that digests do not depend on how a folder lists them.
-fn links<'a>(class_names: &[String], rows: &[Row<'a>]) -> Vec<Link<'a>> {
+fn links(class_names: &[String], rows: &dyn Rows) -> Vec<Link> {
     // The order in front makes names unique, and keeps the list's order where a trainer sorts by name.
-    let width = rows.len().saturating_sub(1).to_string().len();
-    let mut links: Vec<Link<'a>> = rows
-        .iter()
-        .enumerate()
-        .filter_map(|(order, row)| {
-            let name = link_name(format!("{order:0width$}-"), Path::new(row.path).file_name()?);
-            Some((Path::new(class_name(row, class_names)?).join(name), row.path))
-        })
-        .collect();
+    let width = rows.count().saturating_sub(1).to_string().len();
+    let link = |order: usize, row: &Row<'_>| {
+        let name = link_name(format!("{order:0width$}-"), Path::new(row.path).file_name()?);
+        Some((Path::new(class_name(row, class_names)?).join(name), row.path.to_owned()))
+    };
+    let mut links = Vec::new();
+    let Ok(()) = each::<Infallible>(rows, |order, row| {
+        links.extend(link(order, row));
+        Ok(())
+    });
     links.sort();
     links
 }
@@ -108,7 +111,7 @@ fn link_name(prefix: String, name: &OsStr) -> OsString {
     OsString::from_vec(bytes)
 }
 
-fn build(temporary: &Path, class_names: &[String], links: &[Link<'_>]) -> io::Result<()> {
+fn build(temporary: &Path, class_names: &[String], links: &[Link]) -> io::Result<()> {
     match fs::remove_dir_all(temporary) {
         Err(error) if error.kind() != io::ErrorKind::NotFound => return Err(error),
         _ => fs::create_dir_all(temporary)?,
@@ -125,7 +128,7 @@ fn build(temporary: &Path, class_names: &[String], links: &[Link<'_>]) -> io::Re
     files::sync_folder(temporary)
 }
 
-fn digest_of(mut class_names: Vec<OsString>, links: &[Link<'_>]) -> String {
+fn digest_of(mut class_names: Vec<OsString>, links: &[Link]) -> String {
     class_names.sort();
     let mut text = Vec::new();
     // A zero byte occurs in no path, so no two trees give the same text.
@@ -155,6 +158,5 @@ fn digest_of_standing(path: &Path) -> io::Result<String> {
         }
     }
     standing.sort();
-    let links: Vec<Link<'_>> = standing.iter().map(|(place, target)| (place.clone(), target.as_os_str())).collect();
-    Ok(digest_of(class_names, &links))
+    Ok(digest_of(class_names, &standing))
 }

@@ -1,5 +1,6 @@
 //! Reading a folder with a sub-folder for each class.
 
+use super::arena::Arena;
 use super::error::PoolError;
 use super::paths::bytes_of;
 use super::{Pool, absolute};
@@ -19,8 +20,7 @@ pub(super) fn load(source: &Path, limit: u32) -> Result<Pool, PoolError> {
     let mut pool = Pool {
         source: source.to_owned(),
         root,
-        arena: Vec::new(),
-        ends: Vec::new(),
+        arena: Arena::default(),
         labels: Vec::new(),
         classes: u32::try_from(classes.len()).map_err(|_| too_many())?,
         names: Some(classes.iter().map(|class| class.name().into_owned()).collect()),
@@ -39,8 +39,8 @@ pub(super) fn load(source: &Path, limit: u32) -> Result<Pool, PoolError> {
             if pool.len() >= limit {
                 return Err(too_many());
             }
-            pool.arena.extend_from_slice(&path);
-            pool.ends.push(pool.arena.len() as u64);
+            pool.arena.bytes.extend_from_slice(&path);
+            pool.arena.note(path.len());
             pool.labels.push(label);
         }
     }
@@ -50,8 +50,7 @@ pub(super) fn load(source: &Path, limit: u32) -> Result<Pool, PoolError> {
     if !empty.is_empty() {
         return Err(PoolError::EmptyClasses { path: source.to_owned(), names: empty });
     }
-    pool.arena.shrink_to_fit();
-    pool.ends.shrink_to_fit();
+    pool.arena.shrink();
     pool.labels.shrink_to_fit();
     Ok(pool)
 }

@@ -3,8 +3,10 @@
 //! The bytes of the file become the arena: each path is moved down over what came before it, so that the paths are
 //! held once, also while they are read.
 
+use super::arena::{Arena, LONGEST_PATH};
 use super::error::{Faults, PoolError};
 use super::{Pool, SampleId, absolute};
+use rayon::prelude::*;
 use std::hash::Hasher;
 use std::ops::Range;
 use std::path::Path;
@@ -22,8 +24,7 @@ pub(super) fn load(source: &Path, bytes: Vec<u8>, limit: u32) -> Result<Pool, Po
     let mut pool = Pool {
         source: source.to_owned(),
         root,
-        arena: bytes,
-        ends: Vec::new(),
+        arena: Arena::over(bytes),
         labels: Vec::new(),
         classes: 0,
         names: None,
@@ -43,14 +44,14 @@ pub(super) fn load(source: &Path, bytes: Vec<u8>, limit: u32) -> Result<Pool, Po
 }
 
 fn take_lines(pool: &mut Pool, limit: u32, faults: &mut Faults) -> Result<(), PoolError> {
-    let mut next = if pool.arena.starts_with(b"\xef\xbb\xbf") { 3 } else { 0 };
-    let (mut line, mut blank, mut written) = (0_u64, 0_u64, 0_usize);
-    while let Some(rest) = pool.arena.get(next..).filter(|rest| !rest.is_empty()) {
+    let mut next = if pool.arena.bytes.starts_with(b"\xef\xbb\xbf") { 3 } else { 0 };
+    let (mut line, mut blank) = (0_u64, 0_u64);
+    while let Some(rest) = pool.arena.bytes.get(next..).filter(|rest| !rest.is_empty()) {
         let length = rest.iter().position(|byte| *byte == b'\n').unwrap_or(rest.len());
         let here = next..next + length;
         next = here.end + 1;
         line += 1;
-        let (path, label) = match split(&pool.arena, here) {
+        let (path, label) = match split(&pool.arena.bytes, here) {
             Ok(Some(sample)) => sample,
             Ok(None) => {
                 blank += 1;
@@ -69,15 +70,12 @@ fn take_lines(pool: &mut Pool, limit: u32, faults: &mut Faults) -> Result<(), Po
         if pool.len() >= limit {
             return Err(PoolError::TooMany { path: pool.source.clone(), limit });
         }
-        let end = written + path.len();
-        pool.arena.copy_within(path, written);
-        written = end;
-        pool.ends.push(written as u64);
+        let (length, end) = (path.len(), pool.arena.filled());
+        pool.arena.bytes.copy_within(path, end);
+        pool.arena.note(length);
         pool.labels.push(label);
     }
-    pool.arena.truncate(written);
-    pool.arena.shrink_to_fit();
-    pool.ends.shrink_to_fit();
+    pool.arena.shrink();
     pool.labels.shrink_to_fit();
     Ok(())
 }
@@ -99,6 +97,12 @@ fn split(bytes: &[u8], line: Range<usize>) -> Result<Option<(Range<usize>, u32)>
             ));
         }
     };
+    if path.len() > LONGEST_PATH {
+        return Err(format!(
+            "the path has {} bytes, and no system opens one of more than {LONGEST_PATH}; is this a list of paths?",
+            path.len()
+        ));
+    }
     if path.contains(&0) {
         return Err("there is a zero byte in the path; is this a text file?".to_owned());
     }
@@ -141,8 +145,9 @@ fn show(text: &[u8]) -> String {
 /// Sorting pairs of a 64-bit hash and an id costs 16 bytes a sample for a moment, and walks memory in order; paths are
 /// compared only where hashes are equal.
 fn find_duplicates(pool: &Pool, faults: &mut Faults) {
-    let mut keys: Vec<(u64, SampleId)> = (0..pool.len()).map(|id| (hash(pool.listed(id)), id)).collect();
-    keys.sort_unstable();
+    let mut keys: Vec<(u64, SampleId)> =
+        (0..pool.len()).into_par_iter().map(|id| (hash(pool.listed(id)), id)).collect();
+    keys.par_sort_unstable();
     let mut twice: Vec<(SampleId, SampleId)> = Vec::new();
     for group in keys.chunk_by(|a, b| a.0 == b.0).filter(|group| group.len() > 1) {
         let mut ids: Vec<_> = group.iter().map(|(_, id)| *id).collect();

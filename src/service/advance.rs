@@ -58,6 +58,7 @@ impl Run {
         if let Some(stop) = self.stop(epoch, spent)? {
             return self.finish(&stop.to_string(), cancel);
         }
+        self.recall_samples()?;
         let choosing = Choosing {
             config: &self.config,
             plan: &self.plan,

@@ -94,9 +94,12 @@ impl Choosing<'_> {
         let draws = Draws::new(self.config.seed, self.epoch, Stream::Scan);
         let order = mine::stalest_first(&self.samples.last_trained, &self.samples.last_scored, self.trained_on, draws);
         let rule = Rule::NotConfident(self.config.mine.confident as f32);
-        let harvest = self.scan(scorer, rule, &order)?;
+        let mut harvest = self.scan(scorer, rule, &order)?;
+        drop(order);
         let clustering = Instant::now();
         let clusters = self.cluster(&harvest.embeddings, harvest.width)?;
+        // The largest table of all, and done with.
+        harvest.embeddings = Vec::new();
         let cluster_s = clustering.elapsed().as_secs_f64();
         let selecting = Instant::now();
         let members = members(&harvest.seen, &clusters.assignment);
@@ -185,9 +188,8 @@ fn members(seen: &[Seen], assignment: &[u32]) -> Vec<Member> {
 
 /// The members that are finds, and the others.
 fn split(seen: &[Seen], members: &[Member]) -> (Vec<Member>, Vec<Member>) {
-    let (found, others): (Vec<_>, Vec<_>) = seen.iter().zip(members).partition(|(seen, _)| seen.found);
-    let only = |pairs: Vec<(&Seen, &Member)>| pairs.into_iter().map(|(_, member)| *member).collect();
-    (only(found), only(others))
+    let of = |found| seen.iter().zip(members).filter(move |(seen, _)| seen.found == found).map(|(_, member)| *member);
+    (of(true).collect(), of(false).collect())
 }
 
 fn split_embeddings(harvest: &Harvest) -> (Vec<f32>, Vec<f32>) {

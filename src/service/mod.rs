@@ -10,6 +10,7 @@
 //! | `advance` | from an accepted checkpoint to the next list, or to the end |
 //! | `choose` | the policies |
 //! | `publish` | the commit of an epoch |
+//! | `subset` | the rows of its lists |
 //! | `training` | having a list trained by a child process |
 //! | `mine` | one turn without a service |
 //! | `waiting` | waiting for a checkpoint that somebody else makes |
@@ -26,6 +27,7 @@ mod publish;
 mod run;
 mod shutdown;
 mod stop;
+mod subset;
 mod systemd;
 mod training;
 mod waiting;

@@ -1,19 +1,15 @@
 //! The commit of an epoch: lists and samples are written beside, one transaction makes them true, then the stable names
 //! follow.
 
-use std::collections::HashMap;
-use std::ffi::{OsStr, OsString};
-use std::os::unix::ffi::{OsStrExt, OsStringExt};
+use std::time::Instant;
 
 use super::choose::Chosen;
 use super::run::Run;
+use super::subset::Subset;
 use super::{ServiceError, plan::Plan};
-use crate::config::ListPaths;
-use crate::ledger::{EpochCommit, Samples, Strata};
-use crate::lists::{self, Row};
-use crate::mine::Seen;
-use crate::pool::Pool;
-use crate::select::{self, Choice, Stratum};
+use crate::ledger::{EpochCommit, Strata};
+use crate::lists;
+use crate::select::{self, Stratum};
 use crate::settings;
 
 impl Run {
@@ -34,14 +30,31 @@ impl Run {
 
     /// Publishes the list of `epoch`, as chosen by the checkpoint of `scanned_by`, and makes it true.
     pub(super) fn publish(&mut self, epoch: u32, scanned_by: Option<u32>, chosen: &Chosen) -> Result<(), ServiceError> {
-        let samples = self.samples_after(epoch, scanned_by, chosen);
+        self.recall_samples()?;
+        let start = Instant::now();
+        self.note(epoch, scanned_by, chosen);
+        let outcome = self.make_true(epoch, scanned_by, chosen, start);
+        if outcome.is_err() {
+            // What was noted has not come true, or nobody knows: the file tells.
+            self.forget_samples();
+        }
+        outcome
+    }
+
+    fn make_true(
+        &mut self,
+        epoch: u32,
+        scanned_by: Option<u32>,
+        chosen: &Chosen,
+        start: Instant,
+    ) -> Result<(), ServiceError> {
         if self.ledger.last_epoch()?.is_some() {
             // Lists of an epoch that the ledger does not know were never true: a process died before it committed them.
             lists::withdraw(&self.config().lists.folder, epoch)?;
         }
-        let files = self.publish_lists(epoch, chosen)?;
+        let files = self.publish_lists(epoch, scanned_by, chosen)?;
         let pool = &self.pool;
-        let prepared = self.ledger.prepare_samples(&samples, &mut |id, path: &mut Vec<u8>| {
+        let prepared = self.ledger.prepare_samples(&self.samples, &mut |id, path: &mut Vec<u8>| {
             path.extend_from_slice(pool.listed(id));
             pool.label(id)
         })?;
@@ -51,7 +64,6 @@ impl Run {
         }
         let unreadable: Vec<&str> = chosen.skipped.iter().map(|(_, reason)| reason.as_str()).collect();
         self.ledger.commit_epoch(&commit, &unreadable, Some(prepared))?;
-        self.samples = samples;
         let strata = &commit.strata;
         tracing::info!(
             epoch,
@@ -67,15 +79,16 @@ impl Run {
             scan_s = format_args!("{:.2}", commit.scan_s),
             cluster_s = format_args!("{:.2}", commit.cluster_s),
             select_s = format_args!("{:.2}", commit.select_s),
+            publish_s = format_args!("{:.2}", start.elapsed().as_secs_f64()),
             "published"
         );
         let config = self.config();
         Ok(lists::point_next(&config.lists.folder, epoch, &settings::list_formats(config))?)
     }
 
-    /// What is known of each sample once this list is true.
-    fn samples_after(&self, epoch: u32, scanned_by: Option<u32>, chosen: &Chosen) -> Samples {
-        let mut samples = self.samples.clone();
+    /// Brings what is known of each sample to where it will be once this list is true.
+    fn note(&mut self, epoch: u32, scanned_by: Option<u32>, chosen: &Chosen) {
+        let samples = &mut self.samples;
         if let Some(scanned_by) = scanned_by {
             for (seen, cluster) in chosen.seen.iter().zip(&chosen.clusters_of_seen) {
                 samples.record_score(seen.sample, scanned_by, &seen.prediction);
@@ -90,17 +103,22 @@ impl Run {
         for choice in &chosen.choices {
             samples.record_visit(choice.sample, epoch);
         }
-        samples
     }
 
-    fn publish_lists(&self, epoch: u32, chosen: &Chosen) -> Result<Vec<(String, String)>, ServiceError> {
+    fn publish_lists(
+        &self,
+        epoch: u32,
+        scanned_by: Option<u32>,
+        chosen: &Chosen,
+    ) -> Result<Vec<(String, String)>, ServiceError> {
         let config = self.config();
-        let said: HashMap<u32, &Seen> = chosen.seen.iter().map(|seen| (seen.sample, seen)).collect();
-        let paths: Vec<OsString> =
-            chosen.choices.iter().map(|choice| path(&self.pool, choice.sample, config.lists.paths)).collect();
-        let rows: Vec<Row<'_>> = (chosen.choices.iter().zip(&paths))
-            .map(|(choice, path)| row(choice, path, self.pool.label(choice.sample), said.get(&choice.sample).copied()))
-            .collect();
+        let rows = Subset {
+            pool: &self.pool,
+            samples: &self.samples,
+            choices: &chosen.choices,
+            scanned_by,
+            paths: config.lists.paths,
+        };
         let numbered;
         let names = match self.pool.class_names() {
             Some(names) => names,
@@ -112,27 +130,6 @@ impl Run {
         let formats = settings::list_formats(config);
         let published = lists::publish_epoch(&config.lists.folder, epoch, &formats, names, &rows)?;
         Ok(published.names().collect())
-    }
-}
-
-fn path(pool: &Pool, id: u32, style: ListPaths) -> OsString {
-    match style {
-        ListPaths::Absolute => pool.path(id).into_os_string(),
-        ListPaths::Listed => OsString::from_vec(OsStr::from_bytes(pool.listed(id)).as_bytes().to_vec()),
-    }
-}
-
-fn row<'a>(choice: &Choice, path: &'a OsStr, label: u32, seen: Option<&Seen>) -> Row<'a> {
-    let said = seen.map(|seen| &seen.prediction);
-    Row {
-        path,
-        label,
-        stratum: choice.stratum.as_str(),
-        cluster: choice.cluster,
-        predicted: said.map(|said| said.predicted),
-        confidence: said.map(|said| said.confidence),
-        margin: said.map(|said| said.margin),
-        weight: choice.weight,
     }
 }
 

@@ -5,6 +5,7 @@ use std::fs;
 use std::io::{self, Write};
 use std::path::{Path, PathBuf};
 use std::sync::Arc;
+use std::time::Instant;
 
 use super::ServiceError;
 use super::plan::Plan;
@@ -31,6 +32,7 @@ pub struct Run {
     pub(super) classes: usize,
     pub(super) pattern: Pattern,
     pub(super) ledger: Ledger,
+    /// What is known of each sample; empty if that must be read anew, see [`Run::recall_samples`].
     pub(super) samples: Samples,
     /// The checkpoint that was loaded last, by digest: examined first, scanned with next.
     pub(super) loaded: Option<(String, Scorer)>,
@@ -47,6 +49,7 @@ impl Run {
     ///
     /// Errors: lists or graphs that cannot be read or do not fit each other, a state folder in use or of another run.
     pub fn open(config: Config) -> Result<Self, ServiceError> {
+        let start = Instant::now();
         let pool = Pool::load(&config.pool.train)?;
         let validation = Pool::load(&config.pool.validation)?;
         let test = config.pool.test.as_deref().map(Pool::load).transpose()?;
@@ -64,7 +67,6 @@ impl Run {
             let _ = files::sweep(folder);
         }
         begin(&mut ledger, &config, &pool)?;
-        let samples = ledger.read_samples(pool.len() as usize)?.unwrap_or_else(|| Samples::new(pool.len() as usize));
         let plan = Plan::of(&config, pool.len());
         let images =
             [Some(&pool), Some(&validation), test.as_ref()].into_iter().flatten().map(|set| u64::from(set.len()));
@@ -73,14 +75,7 @@ impl Run {
             tracing::warn!(%error, "images are decoded each time");
             Cache::off()
         });
-        tracing::info!(
-            pool = pool.len(),
-            validation = validation.len(),
-            classes,
-            policy = config.policy.word(),
-            "the run is open"
-        );
-        Ok(Self {
+        let mut run = Self {
             plan,
             pool,
             validation,
@@ -88,13 +83,39 @@ impl Run {
             classes,
             pattern,
             ledger,
-            samples,
+            samples: Samples::new(0),
             loaded: None,
             cache: Arc::new(cache),
             batch: None,
             refused_late: None,
             config,
-        })
+        };
+        run.recall_samples()?;
+        tracing::info!(
+            pool = run.pool.len(),
+            validation = run.validation.len(),
+            classes,
+            policy = run.config.policy.word(),
+            seconds = format_args!("{:.2}", start.elapsed().as_secs_f64()),
+            "the run is open"
+        );
+        Ok(run)
+    }
+
+    /// Reads what is known of each sample, unless it is in memory.
+    pub(super) fn recall_samples(&mut self) -> Result<(), ServiceError> {
+        let len = self.pool.len() as usize;
+        if self.samples.len() != len {
+            self.samples = self.ledger.read_samples(len)?.unwrap_or_else(|| Samples::new(len));
+        }
+        Ok(())
+    }
+
+    /// Takes what is in memory for untrue: [`Run::recall_samples`] will read it anew.
+    ///
+    /// The table is changed in place, because a pool of ten million has no memory for a second one.
+    pub(super) fn forget_samples(&mut self) {
+        self.samples = Samples::new(0);
     }
 
     /// The config.

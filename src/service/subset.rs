@@ -1,0 +1,63 @@
+//! The rows of an epoch's lists, made from what is in memory anyway.
+
+use std::ffi::{OsStr, OsString};
+use std::os::unix::ffi::OsStrExt;
+
+use crate::config::ListPaths;
+use crate::ledger::{NONE, Samples};
+use crate::lists::{Row, Rows};
+use crate::pool::Pool;
+use crate::prediction::Prediction;
+use crate::select::Choice;
+
+/// A subset as it stands in lists.
+#[derive(Debug)]
+pub(super) struct Subset<'a> {
+    pub(super) pool: &'a Pool,
+    /// With the scores of this scan noted in it.
+    pub(super) samples: &'a Samples,
+    /// In the order in which they are published.
+    pub(super) choices: &'a [Choice],
+    /// The epoch whose checkpoint scanned for this subset: only what it said stands in the manifest.
+    pub(super) scanned_by: Option<u32>,
+    pub(super) paths: ListPaths,
+}
+
+impl Subset<'_> {
+    /// What the scan for this subset said of an image, if it looked at it.
+    fn said(&self, sample: u32) -> Option<Prediction> {
+        let scored = usize::try_from(sample).ok().and_then(|at| self.samples.last_scored.get(at)).copied()?;
+        if self.scanned_by.is_none_or(|epoch| i32::try_from(epoch) != Ok(scored)) {
+            return None;
+        }
+        self.samples.score(sample).filter(|said| said.predicted != NONE)
+    }
+}
+
+impl Rows for Subset<'_> {
+    fn count(&self) -> usize {
+        self.choices.len()
+    }
+
+    fn row<'a>(&'a self, at: usize, room: &'a mut OsString) -> Option<Row<'a>> {
+        let choice = self.choices.get(at)?;
+        let path = match self.paths {
+            ListPaths::Listed => OsStr::from_bytes(self.pool.listed(choice.sample)),
+            ListPaths::Absolute => {
+                *room = self.pool.path(choice.sample).into_os_string();
+                room
+            }
+        };
+        let said = self.said(choice.sample);
+        Some(Row {
+            path,
+            label: self.pool.label(choice.sample),
+            stratum: choice.stratum.as_str(),
+            cluster: choice.cluster,
+            predicted: said.map(|said| said.predicted),
+            confidence: said.map(|said| said.confidence),
+            margin: said.map(|said| said.margin),
+            weight: choice.weight,
+        })
+    }
+}
