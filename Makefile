@@ -16,7 +16,7 @@ FOLDER ?= demo
 CARGO := cargo
 BINARIES := target/release/gleaner target/release/gleaner-trainer
 
-.PHONY: all help runtime build data demo test lint clean
+.PHONY: all help runtime build data demo bench-pool test lint clean
 
 all: build  ## stage the native libraries and build both programs
 
@@ -34,6 +34,15 @@ data:  ## Fashion-MNIST as PNG files and lists under data/fashion-mnist (FASHION
 
 demo: build data  ## confidence, uniform and patent at the same cost on Fashion-MNIST (EPOCHS=n cuts them)
 	@$(PYTHON) scripts/demo.py --folder $(FOLDER) $(if $(EPOCHS),--epochs $(EPOCHS))
+
+bench/venv: bench/requirements.txt
+	$(PYTHON) -m venv bench/venv
+	bench/venv/bin/pip install -r bench/requirements.txt
+	@touch bench/venv
+
+bench-pool: runtime data bench/venv  ## ten million images: load, choose, publish; against pyarrow, polars and pandas
+	$(CARGO) build --release --locked -p gleaner --bin gleaner --example bench-pool
+	bench/venv/bin/python bench/pool.py
 
 lint: runtime  ## formatting and lints
 	$(CARGO) fmt --all --check

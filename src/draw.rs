@@ -6,6 +6,8 @@
 //! The mixing function is the output function of SplitMix64 (Steele, Lea and Flood, "Fast Splittable Pseudorandom
 //! Number Generators", OOPSLA 2014), applied once per word of the key.
 
+use rayon::prelude::*;
+
 /// What a draw is for. Two streams never share numbers; the discriminants are part of the reproducibility contract.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 #[repr(u64)]
@@ -66,7 +68,7 @@ impl Draws {
     /// Brings `ids` into this family's random order: by drawn number, equal numbers by id. The order that `ids` came in
     /// does not matter.
     pub fn shuffle(&self, ids: &mut [u32]) {
-        ids.sort_unstable_by_key(|&id| (self.bits(u64::from(id)), id));
+        ids.par_sort_unstable_by_key(|&id| (self.bits(u64::from(id)), id));
     }
 }
 

@@ -6,6 +6,7 @@
 
 mod harvest;
 mod order;
+mod tiers;
 
 pub use harvest::{Ended, Harvest, Limits, Scan, Seen};
 pub use order::{at_random, stalest_first};

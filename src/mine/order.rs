@@ -1,5 +1,6 @@
 //! The order in which the scan visits images.
 
+use super::tiers::arrange;
 use crate::draw::Draws;
 
 /// Every image that the last epoch did not train on, in random order.
@@ -20,9 +21,7 @@ pub fn stalest_first(last_trained: &[i32], last_scored: &[i32], epoch: u32, draw
         let trained = last_trained.get(at).copied().unwrap_or(-1);
         trained.max(last_scored.get(at).copied().unwrap_or(-1))
     };
-    let mut order = candidates(last_trained, epoch);
-    order.sort_unstable_by_key(|&id| (seen(id), draws.bits(u64::from(id)), id));
-    order
+    arrange(candidates(last_trained, epoch), seen, draws)
 }
 
 fn candidates(last_trained: &[i32], epoch: u32) -> Vec<u32> {

@@ -32,7 +32,7 @@ impl Arena {
     pub(super) fn get(&self, at: usize) -> &[u8] {
         let Some(block) = self.blocks.get(at / BLOCK) else { return &[] };
         let end = |at: usize| self.ends.get(at).and_then(|end| usize::try_from(*end).ok());
-        let start = if at % BLOCK == 0 { Some(0) } else { end(at - 1) };
+        let start = if at.is_multiple_of(BLOCK) { Some(0) } else { end(at - 1) };
         let (Some(start), Some(end)) = (start, end(at)) else { return &[] };
         self.bytes.get(block.saturating_add(start)..block.saturating_add(end)).unwrap_or_default()
     }
@@ -40,7 +40,7 @@ impl Arena {
     /// Notes that the next path, of at most [`LONGEST_PATH`] bytes, fills the `length` bytes behind the last one.
     pub(super) fn note(&mut self, length: usize) {
         let start = self.filled();
-        if self.ends.len() % BLOCK == 0 {
+        if self.ends.len().is_multiple_of(BLOCK) {
             self.blocks.push(start);
         }
         let block = self.blocks.last().copied().unwrap_or_default();

@@ -143,9 +143,7 @@ impl Pool {
     /// What the samples take in memory, in bytes.
     pub fn memory_bytes(&self) -> usize {
         let blanks = self.blanks.capacity() * size_of::<(SampleId, u64)>();
-        self.arena.memory_bytes()
-            + self.labels.capacity() * size_of::<u32>()
-            + blanks
+        self.arena.memory_bytes() + self.labels.capacity() * size_of::<u32>() + blanks
     }
 }
 

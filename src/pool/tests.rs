@@ -246,6 +246,26 @@ fn links_are_followed_but_not_in_circles() {
 }
 
 #[test]
+fn paths_are_told_apart_across_blocks_and_a_giant_is_refused() {
+    // Of 0 to 599 letters: the third block of 256 paths ends early.
+    let path = |length: usize| format!("{length}{}", "x".repeat(length));
+    let list: String = (0..600).map(|length| format!("{} {length}\n", path(length))).collect();
+    let pool = good(list.as_bytes());
+    for id in 0..600 {
+        assert_eq!(pool.listed(id), path(id as usize).as_bytes());
+    }
+    assert_eq!((pool.listed(600), pool.listed(u32::MAX)), (&b""[..], &b""[..]));
+
+    let giant = |length: usize| format!("{} 1\n", "x".repeat(length));
+    assert_eq!(good(giant(65_536).as_bytes()).listed(0).len(), 65_536);
+    let said = said(format!("a.png 0\n{}", giant(65_537)).as_bytes());
+    assert_eq!(
+        said,
+        ["pool.txt:2: the path has 65537 bytes, and no system opens one of more than 65536; is this a list of paths?"]
+    );
+}
+
+#[test]
 fn a_million_samples_take_their_paths_and_eight_bytes_each() {
     const COUNT: u32 = 1_000_000;
     let mut bytes = Vec::new();

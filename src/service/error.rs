@@ -70,6 +70,8 @@ pub enum ServiceError {
     Checkpoint { path: PathBuf, reason: String },
     #[error("the config cannot be recorded: {0}")]
     Record(String),
+    #[error("no thread can be started: {0}; allow this user more of them")]
+    Thread(io::Error),
     #[error("signals cannot be listened to: {0}")]
     Signals(io::Error),
     #[error("a part of the service ended by a fault of its own; its message stands above in the log")]

@@ -1,6 +1,8 @@
 //! The commit of an epoch: lists and samples are written beside, one transaction makes them true, then the stable names
 //! follow.
 
+use std::borrow::Cow;
+use std::thread::{self, ScopedJoinHandle};
 use std::time::Instant;
 
 use super::choose::Chosen;
@@ -9,6 +11,7 @@ use super::subset::Subset;
 use super::{ServiceError, plan::Plan};
 use crate::ledger::{EpochCommit, Strata};
 use crate::lists;
+use crate::pool::Pool;
 use crate::select::{self, Stratum};
 use crate::settings;
 
@@ -52,12 +55,22 @@ impl Run {
             // Lists of an epoch that the ledger does not know were never true: a process died before it committed them.
             lists::withdraw(&self.config().lists.folder, epoch)?;
         }
-        let files = self.publish_lists(epoch, scanned_by, chosen)?;
-        let pool = &self.pool;
-        let prepared = self.ledger.prepare_samples(&self.samples, &mut |id, path: &mut Vec<u8>| {
-            path.extend_from_slice(pool.listed(id));
-            pool.label(id)
-        })?;
+        let (pool, samples, config) = (&self.pool, &self.samples, &self.config);
+        let rows = Subset { pool, samples, choices: &chosen.choices, scanned_by, paths: config.lists.paths };
+        let names = class_names(pool, self.classes);
+        // Two large files that have nothing to do with each other, and nothing counts before both are there.
+        let (published, prepared) = thread::scope(|scope| {
+            let lists = thread::Builder::new().name("lists".to_owned()).spawn_scoped(scope, || {
+                lists::publish_epoch(&config.lists.folder, epoch, &settings::list_formats(config), &names, &rows)
+            });
+            let prepared = self.ledger.prepare_samples(samples, &mut |id, path: &mut Vec<u8>| {
+                path.extend_from_slice(pool.listed(id));
+                pool.label(id)
+            });
+            (lists.map(ScopedJoinHandle::join), prepared)
+        });
+        let files = published.map_err(ServiceError::Thread)?.map_err(|_| ServiceError::Panicked)??.names().collect();
+        let prepared = prepared?;
         let commit = record(epoch, &self.plan, chosen, files);
         for (id, reason) in &chosen.skipped {
             tracing::warn!(sample = id, %reason, "an image is left out");
@@ -104,32 +117,13 @@ impl Run {
             samples.record_visit(choice.sample, epoch);
         }
     }
+}
 
-    fn publish_lists(
-        &self,
-        epoch: u32,
-        scanned_by: Option<u32>,
-        chosen: &Chosen,
-    ) -> Result<Vec<(String, String)>, ServiceError> {
-        let config = self.config();
-        let rows = Subset {
-            pool: &self.pool,
-            samples: &self.samples,
-            choices: &chosen.choices,
-            scanned_by,
-            paths: config.lists.paths,
-        };
-        let numbered;
-        let names = match self.pool.class_names() {
-            Some(names) => names,
-            None => {
-                numbered = lists::numbered_classes(u32::try_from(self.classes).unwrap_or(u32::MAX));
-                &numbered
-            }
-        };
-        let formats = settings::list_formats(config);
-        let published = lists::publish_epoch(&config.lists.folder, epoch, &formats, names, &rows)?;
-        Ok(published.names().collect())
+/// The classes' own names, or numbers for names.
+fn class_names(pool: &Pool, classes: usize) -> Cow<'_, [String]> {
+    match pool.class_names() {
+        Some(names) => Cow::Borrowed(names),
+        None => Cow::Owned(lists::numbered_classes(u32::try_from(classes).unwrap_or(u32::MAX))),
     }
 }
 
