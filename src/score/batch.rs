@@ -6,16 +6,18 @@ use super::ScoreError;
 use super::graph::Graph;
 use super::session::Session;
 
-/// The first size that is tried, and the last.
+/// The first size that is tried and the last, as powers of two.
 const SIZES: std::ops::RangeInclusive<u32> = 1..=9;
-/// A larger batch must bring this much to be taken: it costs memory, and the end of a scan wastes what is left of it.
-const WORTH: f64 = 1.03;
-/// Doublings without a gain after which nothing more is tried.
-const PATIENCE: u32 = 2;
+/// A smaller batch that comes so near to the best is as good: it costs less memory, and the end of a scan wastes less.
+const NEAR: f64 = 0.97;
+/// Doublings without a better rate after which nothing more is tried.
+const PATIENCE: usize = 2;
 /// A forward that takes longer is large enough: a signal has to wait for it.
 const LONGEST: Duration = Duration::from_millis(400);
-/// Tries of each size; the fastest counts, since whatever else the machine does can only slow one down.
-const TRIES: usize = 3;
+/// Each size is tried at least so often and for so long. The fastest try counts, since whatever else the machine does
+/// can only slow one down.
+const TRIES: u32 = 3;
+const TRYING: Duration = Duration::from_millis(40);
 
 /// The smallest batch at which the session is about as fast as at any: powers of two from 2 to 512 are tried in turn.
 ///
@@ -25,28 +27,36 @@ const TRIES: usize = 3;
 ///
 /// Errors: a model that does not run even at the smallest size.
 pub(super) fn find(session: &mut Session, graph: &Graph) -> Result<usize, ScoreError> {
-    let (mut best, mut highest, mut idle) = (0, 0.0, 0);
+    let mut rates: Vec<(usize, f64)> = Vec::new();
     for size in SIZES.map(|power| 1usize << power) {
-        let pixels = vec![0u8; size * graph.image_bytes()];
-        let mut fastest = Duration::MAX;
-        for _ in 0..TRIES {
-            let start = Instant::now();
-            match session.run(&pixels) {
-                Ok(_) => fastest = fastest.min(start.elapsed()),
-                Err(error) if best == 0 => return Err(error),
-                // More than the device's memory holds.
-                Err(_) => return Ok(best),
-            }
-        }
-        let rate = size as f64 / fastest.as_secs_f64().max(1e-9);
-        if rate > highest * WORTH {
-            (best, highest, idle) = (size, rate, 0);
-        } else {
-            idle += 1;
-        }
-        if idle >= PATIENCE || fastest > LONGEST {
+        let fastest = match fastest(session, &vec![0u8; size * graph.image_bytes()]) {
+            Ok(fastest) => fastest,
+            Err(error) if rates.is_empty() => return Err(error),
+            // More than the device's memory holds.
+            Err(_) => break,
+        };
+        rates.push((size, size as f64 / fastest.as_secs_f64().max(1e-9)));
+        let best = rates.iter().rposition(|(_, rate)| *rate >= highest(&rates)).unwrap_or_default();
+        if rates.len() - 1 - best >= PATIENCE || fastest > LONGEST {
             break;
         }
     }
-    Ok(best)
+    let enough = highest(&rates) * NEAR;
+    Ok(rates.iter().find(|(_, rate)| *rate >= enough).map_or(1, |(size, _)| *size))
+}
+
+fn highest(rates: &[(usize, f64)]) -> f64 {
+    rates.iter().fold(0.0, |highest, (_, rate)| highest.max(*rate))
+}
+
+fn fastest(session: &mut Session, pixels: &[u8]) -> Result<Duration, ScoreError> {
+    let (start, mut fastest) = (Instant::now(), Duration::MAX);
+    let mut tries = 0;
+    while tries < TRIES || start.elapsed() < TRYING {
+        let begun = Instant::now();
+        session.run(pixels)?;
+        fastest = fastest.min(begun.elapsed());
+        tries += 1;
+    }
+    Ok(fastest)
 }

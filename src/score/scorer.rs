@@ -20,8 +20,10 @@ use crate::pixels::{Augment, Normaliser, PixelError};
 use crate::pool::Pool;
 use crate::prediction::Prediction;
 
-/// Batches on their way for each worker: the one in work and one that waits, lest a slow visit leave anybody idle.
+/// Jobs on their way for each worker: the one in work and one that waits, lest a slow visit leave anybody idle.
 const AHEAD: usize = 2;
+/// Images that a worker is handed at a time, at least: handing over costs as much as a few small images.
+const JOB: usize = 32;
 
 /// A checkpoint ready to score images.
 ///
@@ -128,17 +130,17 @@ impl Scorer {
         let mut tally = Tally::default();
         let result = thread::scope(|scope| {
             let most = engines.len() * AHEAD;
-            let batches = samples.len().div_ceil(self.facts.batch);
+            let size = self.facts.batch * JOB.div_ceil(self.facts.batch);
             let mut workers = Vec::new();
-            for (index, engine) in engines.iter_mut().take(batches).enumerate() {
+            for (index, engine) in engines.iter_mut().take(samples.len().div_ceil(size)).enumerate() {
                 let (queue, stop, graph, batch) = (&queue, &stop, &self.graph, self.facts.batch);
                 let work = move || worker::serve(queue, stop, source, engine, graph, batch);
                 let named = thread::Builder::new().name(format!("score-{index}"));
                 workers.push(named.spawn_scoped(scope, work).map_err(|_| self.broken())?);
             }
-            let mut waiting: VecDeque<(&[u32], Receiver<Done>)> = VecDeque::new();
+            let mut waiting: VecDeque<(&[u32], Receiver<Result<Done, ScoreError>>)> = VecDeque::new();
             let mut scan = || -> Result<(), ScoreError> {
-                for batch in samples.chunks(self.facts.batch) {
+                for samples in samples.chunks(size) {
                     if waiting.len() >= most
                         && let Some(oldest) = waiting.pop_front()
                         && self.collect(pool, oldest, &mut tally, &mut visit)?.is_break()
@@ -146,8 +148,8 @@ impl Scorer {
                         return Ok(());
                     }
                     let (reply, done) = sync_channel(1);
-                    jobs.send(Job { samples: batch, reply }).map_err(|_| self.broken())?;
-                    waiting.push_back((batch, done));
+                    jobs.send(Job { samples, reply }).map_err(|_| self.broken())?;
+                    waiting.push_back((samples, done));
                 }
                 for oldest in waiting.drain(..) {
                     if self.collect(pool, oldest, &mut tally, &mut visit)?.is_break() {
@@ -169,19 +171,18 @@ impl Scorer {
         result.map(|()| tally)
     }
 
-    /// Waits for a batch and visits its images in order.
+    /// Waits for a job and visits its images in order.
     fn collect<F>(
         &self,
         pool: &Pool,
-        (samples, done): (&[u32], Receiver<Done>),
+        (samples, done): (&[u32], Receiver<Result<Done, ScoreError>>),
         tally: &mut Tally,
         visit: &mut F,
     ) -> Result<ControlFlow<()>, ScoreError>
     where
         F: FnMut(Visit<'_>) -> ControlFlow<()>,
     {
-        let Done { failures, outputs } = done.recv().map_err(|_| self.broken())?;
-        let outputs = outputs?;
+        let Done { failures, outputs } = done.recv().map_err(|_| self.broken())??;
         let width = self.facts.embedding.unwrap_or(0);
         for (row, (&sample, failure)) in samples.iter().zip(&failures).enumerate() {
             let flow = if let Some(reason) = failure {

@@ -19,11 +19,23 @@ pub(super) struct Session {
     proven: bool,
 }
 
-/// The outputs of one batch, row after row.
-#[derive(Debug)]
+/// The outputs of a batch, or of several, row after row.
+#[derive(Debug, Default)]
 pub(super) struct Outputs {
     pub(super) scores: Vec<f32>,
     pub(super) embeddings: Vec<f32>,
+}
+
+impl Outputs {
+    /// Adds the rows of the next batch.
+    pub(super) fn append(&mut self, next: Self) {
+        if self.scores.is_empty() {
+            *self = next;
+        } else {
+            self.scores.extend_from_slice(&next.scores);
+            self.embeddings.extend_from_slice(&next.embeddings);
+        }
+    }
 }
 
 impl Session {

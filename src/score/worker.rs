@@ -13,17 +13,19 @@ use crate::draw::Draws;
 use crate::pixels::{Augment, Loader, PixelError, Preprocess};
 use crate::pool::Pool;
 
-/// A batch that waits for a worker.
+/// Images that wait for a worker: one batch or several.
 pub(super) struct Job<'a> {
     pub(super) samples: &'a [u32],
-    pub(super) reply: SyncSender<Done>,
+    pub(super) reply: SyncSender<Result<Done, ScoreError>>,
 }
 
-/// A batch that a worker is through with.
+/// Images that a worker is through with.
+#[derive(Default)]
 pub(super) struct Done {
     /// For each sample, why it could not be read.
     pub(super) failures: Vec<Option<PixelError>>,
-    pub(super) outputs: Result<Outputs, ScoreError>,
+    /// Row by row; behind the last sample come rows of no account.
+    pub(super) outputs: Outputs,
 }
 
 /// Where the images of a scan come from.
@@ -51,10 +53,14 @@ pub(super) fn serve(
         if stop.load(Ordering::Relaxed) {
             return;
         }
-        let failures = slots.fill(job.samples);
-        let outputs = engine.run(&mut slots.pixels, graph);
+        let mut done = Done::default();
+        let result = job.samples.chunks(batch).try_for_each(|samples| {
+            done.failures.extend(slots.fill(samples));
+            done.outputs.append(engine.run(&mut slots.pixels, graph)?);
+            Ok(())
+        });
         // Whoever waits for it may have broken off the scan.
-        let _ = job.reply.send(Done { failures, outputs });
+        let _ = job.reply.send(result.map(|()| done));
     }
 }
 
@@ -75,11 +81,11 @@ impl<'a> Slots<'a> {
     }
 
     /// Puts each image straight into its slot. What the slots behind the last sample hold is of no account.
-    fn fill(&mut self, samples: &[u32]) -> Vec<Option<PixelError>> {
+    fn fill(&mut self, samples: &[u32]) -> impl Iterator<Item = Option<PixelError>> {
         let size = self.source.preprocess.bytes();
         let Self { source, loader, pixels, plain } = self;
         let slots = pixels.chunks_exact_mut(size.max(1));
-        samples.iter().zip(slots).map(|(&sample, slot)| source.load(sample, loader, plain, slot).err()).collect()
+        samples.iter().zip(slots).map(|(&sample, slot)| source.load(sample, loader, plain, slot).err())
     }
 }
 
