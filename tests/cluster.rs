@@ -1,5 +1,6 @@
 //! Groups of similar embeddings, against scikit-learn and against arithmetic.
 
+use gleaner::cluster::Distance::Euclidean;
 use gleaner::cluster::{ClusterError, Clusters, Options, kmeans, nearest_others};
 use gleaner::draw::{Draws, Stream};
 
@@ -188,8 +189,11 @@ fn refusals_name_the_row_and_the_remedy() {
     let nothing = kmeans(&[1.0; 4], 2, &Options::new(0, 1, 0)).unwrap_err();
     assert!(nothing.to_string().contains("set cluster.groups to 1 or more"), "{nothing}");
 
-    assert_eq!(nearest_others(&[1.0; 4], &[1.0; 4], 2, &[1]), Err(ClusterError::Counts { counts: 1, centroids: 2 }));
-    let error = nearest_others(&[1.0; 4], &[1.0, f32::NEG_INFINITY], 2, &[1, 1]).unwrap_err();
+    assert_eq!(
+        nearest_others(&[1.0; 4], &[1.0; 4], 2, Euclidean, &[1]),
+        Err(ClusterError::Counts { counts: 1, centroids: 2 })
+    );
+    let error = nearest_others(&[1.0; 4], &[1.0, f32::NEG_INFINITY], 2, Euclidean, &[1, 1]).unwrap_err();
     assert!(error.to_string().contains("row 0 of the candidates has the value -inf in dimension 1"), "{error}");
 }
 
@@ -200,7 +204,7 @@ fn threads_and_repetition_change_no_bit() {
         let pool = rayon::ThreadPoolBuilder::new().num_threads(threads).build().unwrap();
         pool.install(|| {
             let clusters = kmeans(&points, 12, &Options { sample: 3000, ..Options::new(16, 9, 2) }).unwrap();
-            let others = nearest_others(&clusters.centroids, &points, 12, &[200; 16]).unwrap();
+            let others = nearest_others(&clusters.centroids, &points, 12, Euclidean, &[200; 16]).unwrap();
             let centroids: Vec<u32> = clusters.centroids.iter().map(|value| value.to_bits()).collect();
             (clusters.assignment, centroids, clusters.inertia.to_bits(), others)
         })
@@ -231,7 +235,7 @@ fn more_centroids_than_one_product_holds() {
 fn others_by_hand() {
     // Centroids at 0, 10 and 100; candidates by number: 1, 2, 3, 4, 9, 12, 3.
     let candidates = [1.0, 2.0, 3.0, 4.0, 9.0, 12.0, 3.0];
-    let others = |counts: &[usize]| nearest_others(&[0.0, 10.0, 100.0], &candidates, 1, counts).unwrap();
+    let others = |counts: &[usize]| nearest_others(&[0.0, 10.0, 100.0], &candidates, 1, Euclidean, counts).unwrap();
     // Own candidates only, nearest first, and of the two at 3 the lower-numbered.
     assert_eq!(others(&[3, 1, 0]), [vec![0, 1, 2], vec![4], vec![]]);
     assert_eq!(others(&[5, 2, 0]), [vec![0, 1, 2, 6, 3], vec![4, 5], vec![]]);
@@ -241,16 +245,16 @@ fn others_by_hand() {
     assert_eq!(others(&[2, 2, 9]), [vec![0, 1], vec![4, 5], vec![3, 2, 6]]);
     assert_eq!(others(&[0, 0, 0]), [vec![], vec![], Vec::<u32>::new()]);
     // A candidate midway goes to the lower-numbered centroid.
-    assert_eq!(nearest_others(&[0.0, 10.0], &[5.0], 1, &[1, 1]).unwrap(), [vec![0], vec![]]);
-    assert_eq!(nearest_others(&[0.0, 10.0], &[], 1, &[1, 1]).unwrap(), [vec![], Vec::<u32>::new()]);
-    assert_eq!(nearest_others(&[], &[5.0], 1, &[]).unwrap(), Vec::<Vec<u32>>::new());
+    assert_eq!(nearest_others(&[0.0, 10.0], &[5.0], 1, Euclidean, &[1, 1]).unwrap(), [vec![0], vec![]]);
+    assert_eq!(nearest_others(&[0.0, 10.0], &[], 1, Euclidean, &[1, 1]).unwrap(), [vec![], Vec::<u32>::new()]);
+    assert_eq!(nearest_others(&[], &[5.0], 1, Euclidean, &[]).unwrap(), Vec::<Vec<u32>>::new());
 }
 
 #[test]
 fn others_are_the_nearest_and_each_is_given_once() {
     let (centroids, candidates) = (noise(6 * 5, 11), noise(4000 * 5, 12));
     let counts = [10, 0, 300, 5000, 1, 40];
-    let others = nearest_others(&centroids, &candidates, 5, &counts).unwrap();
+    let others = nearest_others(&centroids, &candidates, 5, Euclidean, &counts).unwrap();
     let mut given: Vec<u32> = others.iter().flatten().copied().collect();
     given.sort_unstable();
     assert_eq!(given, (0..4000).collect::<Vec<_>>(), "all are wanted, so all are given, each once");

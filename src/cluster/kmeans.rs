@@ -2,10 +2,10 @@
 
 use ndarray::{Array2, Axis};
 
-use super::ClusterError;
-use super::assign::{Centroids, Near};
+use super::assign::{Centroids, inertia};
+use super::fit::Fit;
 use super::frame::{Frame, Table};
-use super::start;
+use super::{ClusterError, Distance};
 use crate::draw::{Draws, Stream};
 
 /// How to group.
@@ -13,12 +13,17 @@ use crate::draw::{Draws, Stream};
 pub struct Options {
     /// How many groups are wanted. There are fewer where there are fewer different embeddings.
     pub groups: usize,
-    /// The most Lloyd iterations; fewer when the groups stop changing.
+    /// How alike two embeddings are.
+    pub distance: Distance,
+    /// The most Lloyd iterations on each sample size; fewer when the groups hardly improve any more.
     pub iterations: usize,
-    /// How many times to start; the best run is kept. 0 counts as 1.
+    /// How many times to start, on the first few rows of the sample; the best run is kept. 0 counts as 1.
     pub starts: u32,
     /// The most embeddings that centroids are fitted on. Everything is assigned, whatever this is.
     pub sample: usize,
+    /// The most multiply-adds that the fit and the assignment may take together. It is work that is counted, and not
+    /// time, so that the same groups come out on a slow machine, on a busy one and on a fast one.
+    pub work: u64,
     /// The seed of the run.
     pub seed: u64,
     /// The epoch, so that each has groups of its own.
@@ -26,150 +31,151 @@ pub struct Options {
 }
 
 impl Options {
-    /// The defaults: 3 starts and 10 iterations on the larger of 20,000 and 64 per group.
+    /// The defaults: Euclidean, 8 starts, 10 iterations, the larger of 20,000 and 256 embeddings per group, and as much
+    /// work as that takes.
     ///
-    /// 20,000 is 312 for each of the default 64 groups; more than a few hundred points per centroid hardly move it, and
-    /// fewer than about forty leave it to chance.
+    /// More than 256 points per centroid hardly move it; fewer than about forty leave it to chance.
     pub fn new(groups: usize, seed: u64, epoch: u32) -> Self {
-        Self { groups, iterations: 10, starts: 3, sample: groups.saturating_mul(64).max(20_000), seed, epoch }
+        Self {
+            groups,
+            distance: Distance::Euclidean,
+            iterations: 10,
+            starts: 8,
+            sample: groups.saturating_mul(256).max(20_000),
+            work: u64::MAX,
+            seed,
+            epoch,
+        }
     }
 }
 
-/// Groups of similar embeddings. No group is empty.
+/// Groups of similar embeddings.
 #[derive(Clone, Debug, PartialEq)]
 pub struct Clusters {
     /// The group of each embedding, in `0..groups`.
     pub assignment: Vec<u32>,
-    /// The centroids, `groups` rows of `dims`.
+    /// The centroids, `groups` rows of `dims`; of length one under [`Distance::Cosine`].
     pub centroids: Vec<f32>,
     /// The length of an embedding.
     pub dims: usize,
-    /// How many groups there are: at most as many as were wanted, none only if there were no embeddings.
+    /// How many groups there are: at most as many as were wanted, none only if there were no embeddings. Each has
+    /// members, unless it is one that was continued.
     pub groups: usize,
-    /// The sum of the squared distances of all embeddings to their centroids.
+    /// Whether the groups are those of the given centroids, number by number.
+    pub continued: bool,
+    /// The sum of the squared distances of all embeddings to their centroids. Under [`Distance::Cosine`] of the embeddings
+    /// brought to length one: a squared distance is then 2 - 2 cos.
     pub inertia: f64,
-    /// How many Lloyd iterations the best run made.
+    /// How many Lloyd iterations the best run made, on samples of all sizes.
     pub iterations: usize,
+}
+
+impl Clusters {
+    /// No groups of no embeddings.
+    pub fn none(dims: usize) -> Self {
+        let (assignment, centroids) = (Vec::new(), Vec::new());
+        Self { assignment, centroids, dims, groups: 0, continued: false, inertia: 0.0, iterations: 0 }
+    }
 }
 
 /// Groups `points`, rows of `dims` values, by k-means.
 ///
-/// The centroids are fitted on a random sample of at most `options.sample` rows (at least one). A run can end in a poor
-/// local optimum however many iterations it makes, so there are several, and the one with the lowest sum of squared
-/// distances is kept. Then every row is given to its nearest centroid, the lowest-numbered of equally near ones. Groups
-/// that nothing is nearest to are dropped and the rest renumbered in order.
+/// The centroids are fitted on a random sample of at most `options.sample` rows (at least one): a run can end in a poor
+/// local optimum however many iterations it makes, so there are several on the first few rows of the sample, and the one
+/// with the lowest sum of squared distances goes on with more of it. Then every row is given to its nearest centroid, the
+/// lowest-numbered of equally near ones. Groups that nothing is nearest to are dropped and the rest renumbered in order.
+///
+/// Under [`Distance::Cosine`] rows are compared by their directions (Dhillon and Modha, "Concept Decompositions for Large
+/// Sparse Text Data Using Clustering", 2001). A row of zeros has none: its cosine with everything counts as 0. It moves no
+/// centroid and is in group 0.
+///
+/// The assignment of everything is deducted from `options.work` first, and made in any case; the fit gets what is left. If
+/// that is not enough for a start, the centroids are rows drawn at random.
 ///
 /// # Errors
 /// Fails on a table that is not a whole number of rows, on NaN and infinite values (the lowest such row is named), and
 /// when no groups are wanted of some points.
 pub fn kmeans(points: &[f32], dims: usize, options: &Options) -> Result<Clusters, ClusterError> {
+    kmeans_after(&[], points, dims, options)
+}
+
+/// The same, going on from the `centroids` of an earlier grouping, so that the numbers of its groups keep their meaning.
+///
+/// They are the start, filled up with new ones where there are too few of them. A group that loses all its points while
+/// centroids are fitted begins anew at the point furthest from its centroid, under its old number; one that nothing is
+/// nearest to in the end stays where it was, without members. If there are more centroids than groups are wanted, or if
+/// a fresh start does better by more than 5% on the first few rows, the embeddings are not what they were, and
+/// everything is numbered anew ([`Clusters::continued`] tells).
+///
+/// # Errors
+/// The same, also of the centroids.
+pub fn kmeans_after(
+    centroids: &[f32],
+    points: &[f32],
+    dims: usize,
+    options: &Options,
+) -> Result<Clusters, ClusterError> {
     let table = Table::new(points, dims, "embeddings")?;
+    let given = Table::new(centroids, dims, "centroids")?;
     if table.rows() == 0 {
-        let (assignment, centroids) = (Vec::new(), Vec::new());
-        return Ok(Clusters { assignment, centroids, dims, groups: 0, inertia: 0.0, iterations: 0 });
+        return Ok(Clusters::none(dims));
     }
     if options.groups == 0 {
         return Err(ClusterError::NoGroups { points: table.rows() });
     }
     let draws = Draws::new(options.seed, options.epoch, Stream::Centroids);
     let rows = sample(table.rows(), options.sample.max(1), &draws);
-    let frame = Frame::new(&table, &rows, None);
-    let fitted_on = frame.block(&table, rows.iter().map(|&row| row as usize));
-    let (centroids, iterations) = fit(&fitted_on, options, &draws);
-    drop(fitted_on);
-
-    let (mut assignment, inertia) = centroids.assign(&table, &frame);
-    let kept = drop_empty(&mut assignment, centroids.len());
-    let centroids = frame.undo(&centroids.values().select(Axis(0), &kept));
-    let inertia = frame.undo_squared(inertia);
-    Ok(Clusters { assignment, centroids, dims, groups: kept.len(), inertia, iterations })
-}
-
-/// At most `most` of the numbers below `rows`, at random, in ascending order.
-fn sample(rows: usize, most: usize, draws: &Draws) -> Vec<u32> {
-    let mut ids: Vec<u32> = (0..rows as u32).collect();
-    if most < ids.len() {
-        ids.select_nth_unstable_by_key(most, |&id| (draws.bits(u64::from(id)), id));
-        ids.truncate(most);
-        ids.sort_unstable();
+    let frame = Frame::new(options.distance, &table, &rows, Some(&given));
+    let rows: Vec<u32> = rows.into_iter().filter(|&row| !frame.is_blank(&table, row as usize)).collect();
+    let given =
+        (1..=options.groups).contains(&given.rows()).then(|| frame.block(&given, 0..given.rows())).filter(|given| {
+            given.rows().into_iter().all(|row| options.distance != Distance::Cosine || row.iter().any(|&x| x != 0.0))
+        });
+    if rows.is_empty() {
+        let nothing = Centroids::new(Array2::zeros((1, dims)));
+        return Ok(finish(&table, &frame, nothing, None, (0, false)));
     }
-    ids
+    let groups = options.groups.min(rows.len().max(given.as_ref().map_or(0, Array2::nrows)));
+    let assigning = (table.rows() as u64).saturating_mul(groups as u64).saturating_mul(dims as u64);
+    let work = options.work.saturating_sub(assigning);
+    let fitted = Fit { table: &table, frame: &frame, rows: &rows, options, draws: &draws, work }.run(groups, given);
+    // Where the sample is everything, the last look at it was the assignment.
+    let looked = (fitted.nearest.len() == table.rows()).then(|| {
+        let mut nearest = fitted.nearest.clone();
+        rows.iter().zip(fitted.nearest).for_each(|(&row, near)| nearest[row as usize] = near);
+        nearest
+    });
+    Ok(finish(&table, &frame, fitted.centroids, looked, (fitted.iterations, fitted.continued)))
 }
 
-/// The best of `options.starts` runs on `points` (the first of equally good ones), and how many iterations it took.
-fn fit(points: &Array2<f32>, options: &Options, draws: &Draws) -> (Centroids, usize) {
-    let groups = options.groups.min(points.nrows());
-    let run = |start| lloyd(points, start::centroids(points, groups, start, draws), options.iterations);
-    let mut best = run(0);
-    for start in 1..options.starts {
-        let other = run(start);
-        if other.inertia < best.inertia {
-            best = other;
-        }
-    }
-    (best.centroids, best.iterations)
-}
-
-/// Where one start led.
-struct Run {
+/// Assigns everything.
+fn finish(
+    table: &Table<'_>,
+    frame: &Frame,
     centroids: Centroids,
-    inertia: f64,
-    iterations: usize,
+    nearest: Option<Vec<super::assign::Near>>,
+    (iterations, continued): (usize, bool),
+) -> Clusters {
+    let nearest = nearest.unwrap_or_else(|| {
+        let every: Vec<u32> = (0..table.rows() as u32).collect();
+        centroids.nearest_rows(table, frame, &every)
+    });
+    let inertia = frame.undo_squared(inertia(&nearest));
+    let mut assignment: Vec<u32> = nearest.into_iter().map(|near| near.group).collect();
+    let kept = if continued { (0..centroids.len()).collect() } else { drop_empty(&mut assignment, centroids.len()) };
+    let centroids = frame.undo(&centroids.values().select(Axis(0), &kept));
+    Clusters { assignment, centroids, dims: table.dims(), groups: kept.len(), continued, inertia, iterations }
 }
 
-/// Moves each centroid to the mean of its points until no point changes its group or `iterations` are made.
-fn lloyd(points: &Array2<f32>, start: Array2<f32>, iterations: usize) -> Run {
-    let mut centroids = Centroids::new(start);
-    let mut nearest = centroids.nearest_framed(points);
-    let mut made = 0;
-    while made < iterations {
-        centroids = Centroids::new(means(points, &nearest, centroids.len()));
-        let next = centroids.nearest_framed(points);
-        made += 1;
-        let settled = next.iter().zip(&nearest).all(|(next, before)| next.group == before.group);
-        nearest = next;
-        if settled {
-            break;
-        }
+/// At most `most` of the numbers below `rows`, in random order.
+fn sample(rows: usize, most: usize, draws: &Draws) -> Vec<u32> {
+    let mut keyed: Vec<(u64, u32)> = (0..rows as u32).map(|id| (draws.bits(u64::from(id)), id)).collect();
+    if most < keyed.len() {
+        keyed.select_nth_unstable(most);
+        keyed.truncate(most);
     }
-    let inertia = nearest.iter().map(|near| f64::from(near.distance)).sum();
-    Run { centroids, inertia, iterations: made }
-}
-
-/// The mean of each group's points. A group without points moves to the point furthest from its centroid that has
-/// company there, as in scikit-learn.
-fn means(points: &Array2<f32>, nearest: &[Near], groups: usize) -> Array2<f32> {
-    let mut sums = Array2::<f64>::zeros((groups, points.ncols()));
-    let mut counts = vec![0u32; groups];
-    let mut add = |group: usize, point: usize, sign: f64| {
-        let row = points.index_axis(Axis(0), point);
-        sums.index_axis_mut(Axis(0), group).zip_mut_with(&row, |sum, &value| *sum += sign * f64::from(value));
-    };
-    for (point, near) in nearest.iter().enumerate() {
-        let group = near.group as usize;
-        add(group, point, 1.0);
-        counts[group] += 1;
-    }
-    if counts.contains(&0) {
-        let mut furthest: Vec<usize> = (0..nearest.len()).filter(|&point| nearest[point].distance > 0.0).collect();
-        furthest.sort_unstable_by(|&a, &b| nearest[b].distance.total_cmp(&nearest[a].distance).then(a.cmp(&b)));
-        let mut furthest = furthest.into_iter();
-        for empty in 0..groups {
-            if counts[empty] > 0 {
-                continue;
-            }
-            let Some(point) = furthest.find(|&point| counts[nearest[point].group as usize] > 1) else { break };
-            let old = nearest[point].group as usize;
-            add(old, point, -1.0);
-            add(empty, point, 1.0);
-            counts[old] -= 1;
-            counts[empty] = 1;
-        }
-    }
-    for (mut sum, &count) in sums.rows_mut().into_iter().zip(&counts) {
-        sum /= f64::from(count.max(1));
-    }
-    sums.mapv(|value| value as f32)
+    keyed.sort_unstable();
+    keyed.into_iter().map(|(_, id)| id).collect()
 }
 
 /// Renumbers the groups in use without gaps, and returns their old numbers.

@@ -1,8 +1,9 @@
 //! Groups of similar embeddings, and the nearest others.
 //!
 //! Patent application CN112733932A aggregates the extracted images by similarity (its step S4) and allows the
-//! aggregation to be inexact. Here that is k-means: a seeded k-means++ start, Lloyd's iterations on a bounded sample, and
-//! one assignment of everything by matrix multiplication ([`kmeans`]). [`nearest_others`] then finds, among images that
+//! aggregation to be inexact. Here that is k-means: a seeded k-means++ start, Lloyd's iterations on samples that grow up to
+//! a bound, and one assignment of everything by matrix multiplication ([`kmeans`]); from epoch to epoch the centroids go
+//! on from where they were ([`kmeans_after`]). [`nearest_others`] then finds, among images that
 //! were scanned but not extracted, those that resemble each group most.
 //!
 //! Results depend on the embeddings, the options and the processor's instruction set (with or without fused
@@ -10,13 +11,23 @@
 //! one fixed order.
 
 mod assign;
+mod fit;
 mod frame;
 mod kmeans;
 mod others;
 mod start;
 
-pub use kmeans::{Clusters, Options, kmeans};
+pub use kmeans::{Clusters, Options, kmeans, kmeans_after};
 pub use others::nearest_others;
+
+/// How alike two embeddings are.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Distance {
+    /// By the straight line between them.
+    Euclidean,
+    /// By the angle between them, whatever their lengths.
+    Cosine,
+}
 
 /// Why embeddings could not be grouped.
 #[derive(Clone, Debug, PartialEq, thiserror::Error)]

@@ -1,13 +1,14 @@
 //! The nearest others: images outside the groups that resemble them most.
 
-use super::ClusterError;
 use super::assign::Centroids;
 use super::frame::{Frame, Table};
+use super::{ClusterError, Distance};
 
 /// For each centroid the numbers of the `counts[centroid]` candidates that resemble it most, nearest first. No candidate
 /// is given twice, so a centroid gets fewer when the candidates run out.
 ///
-/// `centroids` and `candidates` are rows of `dims` values. Candidates are given out in rounds: every free candidate goes
+/// `centroids` and `candidates` are rows of `dims` values, compared by `distance`; with [`Distance::Cosine`] their lengths do
+/// not count, and rows of zeros resemble nothing more than anything else. Candidates are given out in rounds: every free candidate goes
 /// to the nearest centroid that still has room (of equally near ones the lowest-numbered), and a centroid with more
 /// comers than room keeps the nearest (of equally near ones the lowest-numbered). Thus a centroid is served from the
 /// candidates that are nearer to it than to any other first, and only then from what others had no room for. There are at
@@ -20,6 +21,7 @@ pub fn nearest_others(
     centroids: &[f32],
     candidates: &[f32],
     dims: usize,
+    distance: Distance,
     counts: &[usize],
 ) -> Result<Vec<Vec<u32>>, ClusterError> {
     let centroids = Table::new(centroids, dims, "centroids")?;
@@ -28,7 +30,7 @@ pub fn nearest_others(
         return Err(ClusterError::Counts { counts: counts.len(), centroids: centroids.rows() });
     }
     let every: Vec<u32> = (0..centroids.rows() as u32).collect();
-    let frame = Frame::new(&centroids, &every, Some(&candidates));
+    let frame = Frame::new(distance, &centroids, &every, Some(&candidates));
     let mut given = vec![Vec::new(); counts.len()];
     let mut free: Vec<u32> = (0..candidates.rows() as u32).collect();
     while !free.is_empty() {

@@ -4,30 +4,45 @@
 //! drawn with a probability in proportion to its squared distance to the nearest centroid so far. Of several points drawn
 //! this way the one that lowers the sum of these distances most is taken, as their section on experiments suggests.
 
-use ndarray::{Array2, ArrayView1, Axis};
+use ndarray::{Array2, ArrayView1, Axis, concatenate};
 use rayon::prelude::*;
 
-use super::frame::BLOCK;
+use super::assign::Centroids;
+use super::frame::{BLOCK, squared_distance};
 use crate::draw::Draws;
 
 /// Ids that one start has to itself. The first as many are the numbers of points.
 const IDS: u64 = 1 << 32;
 
-/// Up to `groups` different rows of `points`, fewer when there are fewer different rows. Another `start`, counted from 0,
-/// finds others.
-pub(super) fn centroids(points: &Array2<f32>, groups: usize, start: u32, draws: &Draws) -> Array2<f32> {
+/// How many points are tried for each centroid. More starts with fewer trials lead further than the 2 + ln k trials of
+/// scikit-learn in the same time.
+pub(super) const TRIALS: usize = 2;
+
+/// `given` and further rows of `points`, all different, up to `groups`; fewer when there are fewer different rows. Another
+/// `start`, counted from 0, finds others.
+pub(super) fn centroids(
+    points: &Array2<f32>,
+    groups: usize,
+    given: Option<&Array2<f32>>,
+    start: u32,
+    draws: &Draws,
+) -> Array2<f32> {
     let ids = IDS * (1 + u64::from(start));
-    let trials = 2 + (groups.max(1) as f64).ln() as usize;
+    let standing = given.map_or(0, Array2::nrows);
     let mut chosen: Vec<usize> = Vec::with_capacity(groups);
-    let mut nearest = vec![1.0f32; points.nrows()];
-    while chosen.len() < groups {
+    let mut nearest = given.filter(|_| standing > 0 && standing < groups).map_or_else(
+        || vec![1.0f32; points.nrows()],
+        |given| Centroids::new(given.clone()).nearest(points).into_iter().map(|near| near.distance).collect(),
+    );
+    while standing + chosen.len() < groups {
+        let fresh = standing + chosen.len() == 0;
         let cumulative = cumulate(&nearest);
         let total = cumulative.last().copied().unwrap_or(0.0);
         if total <= 0.0 {
             break;
         }
         // The first draw is uniform, where trying several would only favour the middle of the data.
-        let trials = if chosen.is_empty() { 1 } else { trials };
+        let trials = if fresh { 1 } else { TRIALS };
         let first = ids + (chosen.len() as u64) * 1024;
         let candidates: Vec<usize> = (0..trials as u64)
             .map(|trial| {
@@ -36,7 +51,7 @@ pub(super) fn centroids(points: &Array2<f32>, groups: usize, start: u32, draws: 
                 cumulative.partition_point(|&sum| sum <= target).min(points.nrows().saturating_sub(1))
             })
             .collect();
-        let tried = closer(points, &candidates, &nearest, chosen.is_empty());
+        let tried = closer(points, &candidates, &nearest, fresh);
         let mut best: Option<(f64, usize, Vec<f32>)> = None;
         for (candidate, closer) in candidates.into_iter().zip(tried) {
             let sum = closer.iter().map(|&distance| f64::from(distance)).sum();
@@ -48,7 +63,12 @@ pub(super) fn centroids(points: &Array2<f32>, groups: usize, start: u32, draws: 
         chosen.push(candidate);
         nearest = closer;
     }
-    points.select(Axis(0), &chosen)
+    let chosen = points.select(Axis(0), &chosen);
+    match given {
+        // Both have as many columns as the points.
+        Some(given) => concatenate(Axis(0), &[given.view(), chosen.view()]).unwrap_or(chosen),
+        None => chosen,
+    }
 }
 
 /// Running sums, in the order of the points.
@@ -84,19 +104,4 @@ fn closer(points: &Array2<f32>, candidates: &[usize], nearest: &[f32], fresh: bo
         }
     }
     joined
-}
-
-/// Taken from the differences themselves, so that it is exactly 0 for equal points and a start never repeats one.
-fn squared_distance(a: &[f32], b: &[f32]) -> f32 {
-    const LANES: usize = 8;
-    let mut sums = [0.0f32; LANES];
-    let (a_lanes, a_rest) = a.as_chunks::<LANES>();
-    let (b_lanes, b_rest) = b.as_chunks::<LANES>();
-    for (a, b) in a_lanes.iter().zip(b_lanes) {
-        for ((sum, a), b) in sums.iter_mut().zip(a).zip(b) {
-            *sum += (a - b) * (a - b);
-        }
-    }
-    let rest: f32 = a_rest.iter().zip(b_rest).map(|(a, b)| (a - b) * (a - b)).sum();
-    sums.iter().sum::<f32>() + rest
 }

@@ -20,7 +20,9 @@ mod words;
 pub use problem::{ConfigError, Problem};
 pub use templates::PLACEHOLDERS;
 pub use types::*;
-pub use words::{ClusterMode, Crop, Device, ListFormat, ListPaths, Policy, Precision, Resize, ScanAugment, Word};
+pub use words::{
+    ClusterDistance, ClusterMode, Crop, Device, ListFormat, ListPaths, Policy, Precision, Resize, ScanAugment, Word,
+};
 
 use problem::{Fault, Place};
 use reader::Report;

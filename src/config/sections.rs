@@ -6,7 +6,9 @@ use super::templates;
 use super::tree::{Node, Value};
 use super::types::*;
 use super::values::{BELOW_ONE, FRACTION, NOT_NEGATIVE, POSITIVE, Read, SHARE};
-use super::words::{ClusterMode, Crop, Device, ListFormat, ListPaths, Policy, Precision, Resize, ScanAugment};
+use super::words::{
+    ClusterDistance, ClusterMode, Crop, Device, ListFormat, ListPaths, Policy, Precision, Resize, ScanAugment,
+};
 use std::ops::Bound;
 use std::time::Duration;
 
@@ -165,6 +167,8 @@ fn cluster(s: &Section<'_>) -> ClusterConfig {
     ClusterConfig {
         mode: s.word("mode", ClusterMode::Thin),
         groups: s.count("groups", 64, 1..=MOST_GROUPS),
+        distance: s.word("distance", ClusterDistance::Euclidean),
+        budget: s.duration("budget", Duration::from_secs(60), Duration::ZERO),
         fraction: s.number("fraction", 0.5, FRACTION),
     }
 }

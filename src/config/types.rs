@@ -1,6 +1,8 @@
 //! The config as plain data. Every number's default stands in `sections.rs`; units and ranges are said here.
 
-use super::words::{ClusterMode, Crop, Device, ListFormat, ListPaths, Policy, Precision, Resize, ScanAugment};
+use super::words::{
+    ClusterDistance, ClusterMode, Crop, Device, ListFormat, ListPaths, Policy, Precision, Resize, ScanAugment,
+};
 use serde::ser::{Serialize, SerializeStruct, Serializer};
 use std::path::PathBuf;
 use std::time::Duration;
@@ -168,6 +170,11 @@ pub struct ClusterConfig {
     pub mode: ClusterMode,
     /// How many clusters; at least 1.
     pub groups: u32,
+    /// How alike two embeddings are.
+    pub distance: ClusterDistance,
+    /// Most work that a clustering may take, as the time of a machine of a fixed speed.
+    #[serde(serialize_with = "duration")]
+    pub budget: Duration,
     /// Share of a cluster that is kept or added, in (0, 1].
     pub fraction: f64,
 }

@@ -93,6 +93,16 @@ words! {
 }
 
 words! {
+    /// How alike two embeddings are.
+    ClusterDistance {
+        /// By the straight line between them.
+        Euclidean = "euclidean",
+        /// By the angle between them, whatever their lengths.
+        Cosine = "cosine",
+    }
+}
+
+words! {
     /// A format in which a subset is published.
     ListFormat {
         /// `path label` lines.

@@ -132,7 +132,13 @@ impl Choosing<'_> {
                 let nearest = if harvest.width == 0 {
                     Vec::new()
                 } else {
-                    cluster::nearest_others(&clusters.centroids, &others, harvest.width, &counts)?
+                    cluster::nearest_others(
+                        &clusters.centroids,
+                        &others,
+                        harvest.width,
+                        cluster::Distance::Euclidean,
+                        &counts,
+                    )?
                 };
                 let sample = |row: u32| rest.get(row as usize).map(|member| member.sample);
                 nearest.into_iter().map(|rows| rows.into_iter().filter_map(sample).collect()).collect()
@@ -162,8 +168,7 @@ impl Choosing<'_> {
     /// Groups of a table of embeddings; no groups where the model gives no embedding out.
     fn cluster(&self, embeddings: &[f32], width: usize) -> Result<Clusters, ClusterError> {
         if width == 0 {
-            let (assignment, centroids) = (Vec::new(), Vec::new());
-            return Ok(Clusters { assignment, centroids, dims: 0, groups: 0, inertia: 0.0, iterations: 0 });
+            return Ok(Clusters::none(0));
         }
         let groups = self.config.cluster.groups as usize;
         cluster::kmeans(embeddings, width, &cluster::Options::new(groups, self.config.seed, self.epoch))

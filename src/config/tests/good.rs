@@ -30,7 +30,14 @@ fn the_least_config_has_the_documented_defaults() {
     assert_eq!(config.initial.fraction, 0.10);
     let mine = MineConfig { quota: 0.10, budget: 1.0, confident: 0.9, augment: ScanAugment::None };
     assert_eq!(config.mine, mine);
-    assert_eq!(config.cluster, ClusterConfig { mode: ClusterMode::Thin, groups: 64, fraction: 0.5 });
+    let cluster = ClusterConfig {
+        mode: ClusterMode::Thin,
+        groups: 64,
+        distance: ClusterDistance::Euclidean,
+        budget: Duration::from_secs(60),
+        fraction: 0.5,
+    };
+    assert_eq!(config.cluster, cluster);
     assert_eq!(config.extras.share, 0.3);
     let formats = vec![ListFormat::Txt, ListFormat::Csv];
     assert_eq!(config.lists, ListsConfig { folder: "lists".into(), formats, paths: ListPaths::Absolute });
@@ -78,7 +85,7 @@ checkpoint: {pattern: \"run-{epoch}.onnx\", quiet: 1m 30s, poll: 500ms}
 policy: patent
 cache: {folder: /var/cache/gleaner, max_gib: 0.5}
 mine: {quota: 1, budget: 0, augment: train}
-cluster: {mode: thin+expand}
+cluster: {mode: thin+expand, distance: cosine, budget: 1m 30s}
 lists: {formats: [tree, jsonl, jsonl], paths: listed}
 trainer:
   command: [./train, --lr, 0.1, '{\"a\": {}}', 'x={epoch}', \"{list}\"]
@@ -99,7 +106,8 @@ plan: {cost: 12}
     assert_eq!(config.checkpoint.quiet, Duration::from_secs(90));
     assert_eq!(config.checkpoint.poll, Duration::from_millis(500));
     assert_eq!((config.mine.quota, config.mine.budget), (1.0, 0.0));
-    assert_eq!(config.cluster.mode, ClusterMode::ThinExpand);
+    assert_eq!((config.cluster.mode, config.cluster.distance), (ClusterMode::ThinExpand, ClusterDistance::Cosine));
+    assert_eq!(config.cluster.budget, Duration::from_secs(90));
     assert_eq!(config.lists.formats, [ListFormat::Csv, ListFormat::Jsonl, ListFormat::Tree]);
     let command = ["./train", "--lr", "0.1", "{\"a\": {}}", "x={epoch}", "{list}"].map(str::to_owned).to_vec();
     assert_eq!(config.trainer.program, TrainerProgram::Command(command));
