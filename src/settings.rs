@@ -4,6 +4,7 @@ use std::sync::Arc;
 use std::thread;
 
 use crate::cache;
+use crate::cluster;
 use crate::config::{self, Config};
 use crate::draw::{Draws, Stream};
 use crate::lists;
@@ -80,6 +81,28 @@ pub fn scan_augment(config: &Config, epoch: u32) -> Option<(pixels::Augment, Dra
     match config.mine.augment {
         config::ScanAugment::None => None,
         config::ScanAugment::Train => Some((augment(config), Draws::new(config.seed, epoch, Stream::ScanAugment))),
+    }
+}
+
+/// Multiply-adds that count as one second of `cluster.budget`: about what two cores of 2023 do. Whatever the machine, it
+/// is this number, because groups must not depend on how fast or how busy it is.
+pub const MULTIPLY_ADDS_A_SECOND: f64 = 2e10;
+
+/// How the embeddings of an epoch's scan are grouped.
+pub fn clustering(config: &Config, epoch: u32) -> cluster::Options {
+    cluster::Options {
+        distance: distance(config),
+        // A float becomes the nearest number that there is.
+        work: (config.cluster.budget.as_secs_f64() * MULTIPLY_ADDS_A_SECOND) as u64,
+        ..cluster::Options::new(config.cluster.groups as usize, config.seed, epoch)
+    }
+}
+
+/// How alike two embeddings are.
+pub fn distance(config: &Config) -> cluster::Distance {
+    match config.cluster.distance {
+        config::ClusterDistance::Euclidean => cluster::Distance::Euclidean,
+        config::ClusterDistance::Cosine => cluster::Distance::Cosine,
     }
 }
 

@@ -1,7 +1,7 @@
 //! Groups of similar embeddings, against scikit-learn and against arithmetic.
 
-use gleaner::cluster::Distance::Euclidean;
-use gleaner::cluster::{ClusterError, Clusters, Options, kmeans, nearest_others};
+use gleaner::cluster::Distance::{Cosine, Euclidean};
+use gleaner::cluster::{ClusterError, Clusters, Options, kmeans, kmeans_after, nearest_others};
 use gleaner::draw::{Draws, Stream};
 
 /// The fixture of `tests/fixtures/cluster/make.py`: 1,500 rows of 32 values.
@@ -200,19 +200,169 @@ fn refusals_name_the_row_and_the_remedy() {
 #[test]
 fn threads_and_repetition_change_no_bit() {
     let points = noise(5000 * 12, 7);
+    let last = noise(16 * 12, 13);
     let bits = |threads| {
         let pool = rayon::ThreadPoolBuilder::new().num_threads(threads).build().unwrap();
         pool.install(|| {
-            let clusters = kmeans(&points, 12, &Options { sample: 3000, ..Options::new(16, 9, 2) }).unwrap();
-            let others = nearest_others(&clusters.centroids, &points, 12, Euclidean, &[200; 16]).unwrap();
-            let centroids: Vec<u32> = clusters.centroids.iter().map(|value| value.to_bits()).collect();
-            (clusters.assignment, centroids, clusters.inertia.to_bits(), others)
+            [(Euclidean, 0), (Cosine, 0), (Euclidean, 16), (Cosine, 16)].map(|(distance, given)| {
+                let options = Options { sample: 3000, distance, ..Options::new(16, 9, 2) };
+                let clusters = kmeans_after(&last[..given * 12], &points, 12, &options).unwrap();
+                assert_eq!(clusters.continued, given > 0);
+                let others = nearest_others(&clusters.centroids, &points, 12, distance, &[200; 16]).unwrap();
+                let centroids: Vec<u32> = clusters.centroids.iter().map(|value| value.to_bits()).collect();
+                (clusters.assignment, centroids, clusters.inertia.to_bits(), others)
+            })
         })
     };
     let one = bits(1);
     for threads in [1, 2, 3, 8] {
         assert_eq!(bits(threads), one, "{threads} threads");
     }
+}
+
+#[test]
+fn groups_keep_their_numbers_from_epoch_to_epoch() {
+    let points = separated(200);
+    let names = |clusters: &Clusters| -> Vec<u32> { clusters.assignment[..7].to_vec() };
+    let first = kmeans(&points, 8, &Options::new(7, 1, 0)).unwrap();
+    assert!(!first.continued);
+    // The next epoch's embeddings are of other images, and have drifted.
+    let drifted: Vec<f32> = separated(150).iter().map(|value| value * 1.2 + 5.0).collect();
+    let next = kmeans_after(&first.centroids, &drifted, 8, &Options::new(7, 1, 1)).unwrap();
+    assert!(next.continued);
+    assert_one_group_a_blob(&next.assignment);
+    assert_eq!(names(&next), names(&first));
+    let anew: Vec<_> = (1..5).map(|epoch| names(&kmeans(&drifted, 8, &Options::new(7, 1, epoch)).unwrap())).collect();
+    assert!(anew.iter().any(|anew| *anew != names(&first)), "numbers that chance would give as well prove nothing");
+
+    // Without the blob in dimension 6 its number is free for a part of another; the rest keep theirs.
+    let six: Vec<f32> =
+        drifted.chunks(8).enumerate().filter(|(row, _)| row % 7 != 6).flat_map(|(_, row)| row.to_vec()).collect();
+    let fewer = kmeans_after(&next.centroids, &six, 8, &Options::new(7, 1, 2)).unwrap();
+    assert!(fewer.continued && fewer.groups == 7);
+    let names = names(&first);
+    for (row, &group) in fewer.assignment.iter().enumerate() {
+        assert!(group == names[row % 6] || group == names[6], "row {row}");
+    }
+
+    // Of two groups five more are made, and the two stay what they are.
+    let two = [&first.centroids[..8], &first.centroids[8..16]].concat();
+    let more = kmeans_after(&two, &points, 8, &Options::new(7, 1, 3)).unwrap();
+    assert!(more.continued && more.groups == 7);
+    assert_one_group_a_blob(&more.assignment);
+    for blob in (0..7).filter(|&blob| names[blob] < 2) {
+        assert_eq!(more.assignment[blob], names[blob]);
+    }
+}
+
+#[test]
+fn a_group_that_nothing_is_near_keeps_its_number_without_members() {
+    // Two different values, three centroids: no third group can be made of them.
+    let points: Vec<f32> = (0..60).map(|row| if row % 2 == 0 { 0.0 } else { 10.0 }).collect();
+    let clusters = kmeans_after(&[0.0, 500.0, 10.0], &points, 1, &Options::new(3, 1, 0)).unwrap();
+    assert!(clusters.continued);
+    assert_eq!((clusters.groups, clusters.in_use()), (3, 2));
+    assert_eq!(clusters.assignment[..2], [0, 2]);
+    assert_eq!((clusters.centroids[0], clusters.centroids[2]), (0.0, 10.0));
+}
+
+#[test]
+fn centroids_that_no_longer_fit_are_given_up() {
+    // The best three groups are {0}, {10} and {1000, 1001}, of inertia 200 x 0.25. From 5, 1000 and 1001 Lloyd's
+    // iterations lead nowhere: every point is with its nearest, and the inertia stays 200 x 25.
+    let points: Vec<f32> = (0..400).map(|row| [0.0, 10.0, 1000.0, 1001.0][row % 4]).collect();
+    let clusters = kmeans_after(&[5.0, 1000.0, 1001.0], &points, 1, &Options::new(3, 1, 0)).unwrap();
+    assert!(!clusters.continued);
+    assert!((clusters.inertia - 50.0).abs() < 1e-3, "{}", clusters.inertia);
+    // More than are wanted cannot keep their numbers.
+    assert!(!kmeans_after(&[0.0, 10.0, 1000.0], &points, 1, &Options::new(2, 1, 0)).unwrap().continued);
+    let error = kmeans_after(&[0.0, f32::NAN], &points, 1, &Options::new(3, 1, 0)).unwrap_err();
+    assert!(error.to_string().contains("row 1 of the centroids has the value NaN"), "{error}");
+    assert!(kmeans_after(&[5.0], &[], 1, &Options::new(3, 1, 0)).unwrap().assignment.is_empty());
+}
+
+#[test]
+fn work_is_bounded_by_count() {
+    let points = blobs().unwrap();
+    let with = |work| kmeans(&points, 32, &Options { work, ..Options::new(20, 1, 0) }).unwrap();
+    let (none, all) = (with(0), with(u64::MAX));
+    // Everything is assigned even so.
+    assert_consistent(&points, &none);
+    assert_eq!(none.iterations, 0);
+    assert!(none.inertia > 1.05 * all.inertia, "{} is hardly above {}", none.inertia, all.inertia);
+    // The assignment takes 1,500 x 20 x 32 multiply-adds; as much again pays for no start on all points.
+    let once = 1500 * 20 * 32;
+    let some = with(20 * once);
+    assert!(some.iterations < all.iterations, "{} of {}", some.iterations, all.iterations);
+    assert!(some.inertia < none.inertia);
+    assert_eq!(with(1000 * once), all, "what is more than enough changes nothing");
+}
+
+#[test]
+fn directions_by_hand() {
+    // Two rows near the first axis, two near the second, of all lengths; the last has no direction.
+    let points = [1.0, 0.0, 0.0, 2e-30, 1e30, 1e29, 0.1, 5.0, 0.0, 0.0];
+    let clusters = kmeans(&points, 2, &Options { distance: Cosine, ..Options::new(2, 1, 0) }).unwrap();
+    let [a, b, c, d, zero] = clusters.assignment[..] else { panic!("five points") };
+    assert!(a == c && b == d && a != b && zero == 0, "{:?}", clusters.assignment);
+    // The centroids halve the angles, of tangents 0.1 and 0.02, and each row is half an angle away: 2 - 2 cos.
+    let (first, second) = (0.1f64.atan() / 2.0, 0.02f64.atan() / 2.0);
+    let close = |found: f32, expected: f64| assert!((f64::from(found) - expected).abs() < 1e-6, "{found}, {expected}");
+    close(clusters.centroids[2 * a as usize], first.cos());
+    close(clusters.centroids[2 * a as usize + 1], first.sin());
+    close(clusters.centroids[2 * b as usize], second.sin());
+    close(clusters.centroids[2 * b as usize + 1], second.cos());
+    // The row without a direction is at 1 from everything of length one.
+    close(clusters.inertia as f32, 4.0 * (1.0 - first.cos()) + 4.0 * (1.0 - second.cos()) + 1.0);
+
+    // Nothing but rows without directions, and directions that cancel out.
+    let nothing = kmeans(&[0.0; 8], 2, &Options { distance: Cosine, ..Options::new(2, 1, 0) }).unwrap();
+    assert_eq!((nothing.groups, nothing.assignment, nothing.centroids), (1, vec![0; 4], vec![0.0; 2]));
+    let opposite = kmeans(&[3.0, 0.0, -1.0, 0.0], 2, &Options { distance: Cosine, ..Options::new(1, 1, 0) }).unwrap();
+    assert_eq!(opposite.assignment, [0, 0]);
+    assert!(opposite.centroids.iter().all(|value| value.is_finite()), "{:?}", opposite.centroids);
+}
+
+#[test]
+fn lengths_mean_nothing_to_the_cosine() {
+    let points = blobs().unwrap();
+    let options = Options { distance: Cosine, ..Options::new(20, 4, 0) };
+    let plain = kmeans(&points, 32, &options).unwrap();
+    let stretched: Vec<f32> = points
+        .chunks(32)
+        .enumerate()
+        .flat_map(|(row, values)| values.iter().map(move |value| value * 2f32.powi(row as i32 % 40 - 20)))
+        .collect();
+    let other = kmeans(&stretched, 32, &options).unwrap();
+    assert_eq!((other.assignment, other.centroids), (plain.assignment.clone(), plain.centroids.clone()));
+    assert_ne!(kmeans(&points, 32, &Options { distance: Euclidean, ..options }).unwrap().assignment, plain.assignment);
+    // Every row is with the centroid of the greatest cosine, and centroids have length one.
+    let product = |a: &[f32], b: &[f32]| a.iter().zip(b).map(|(a, b)| f64::from(*a) * f64::from(*b)).sum::<f64>();
+    for centroid in plain.centroids.chunks(32) {
+        assert!((product(centroid, centroid) - 1.0).abs() < 1e-5);
+    }
+    let mut inertia = 0.0;
+    for (row, &group) in points.chunks(32).zip(&plain.assignment) {
+        let length = product(row, row).sqrt();
+        let cosines: Vec<f64> = plain.centroids.chunks(32).map(|centroid| product(row, centroid) / length).collect();
+        let own = cosines[group as usize];
+        assert!(cosines.iter().all(|other| *other <= own + 1e-5), "{own} is not the greatest of {cosines:?}");
+        inertia += 2.0 - 2.0 * own;
+    }
+    assert!((plain.inertia / inertia - 1.0).abs() < 1e-4, "{} is not {inertia}", plain.inertia);
+}
+
+#[test]
+fn others_by_direction() {
+    let candidates = [100.0, 1.0, 0.1, 3.0, 2.0, 2.1, 0.0, 0.0];
+    let others = |counts: &[usize]| nearest_others(&[5.0, 0.0, 0.0, 0.1], &candidates, 2, Cosine, counts).unwrap();
+    // 100:1 is nearest to the first axis, the other two to the second, and 0:0 is as near to both.
+    assert_eq!(others(&[1, 2]), [vec![0], vec![1, 2]]);
+    assert_eq!(others(&[1, 3]), [vec![0], vec![1, 2, 3]]);
+    assert_eq!(others(&[2, 1]), [vec![0, 3], vec![1]]);
+    // By the straight line 0:0 is the nearest to the second, and of the three only 100:1 is nearer to the first.
+    let straight = nearest_others(&[5.0, 0.0, 0.0, 0.1], &candidates, 2, Euclidean, &[1, 1]).unwrap();
+    assert_eq!(straight, [vec![0], vec![3]]);
 }
 
 #[test]

@@ -7,8 +7,8 @@ use std::fs;
 use std::path::PathBuf;
 
 use gleaner::ledger::{
-    Access, Checkpoint, CheckpointStatus, EpochCommit, EpochStatus, Ledger, Outcome, Run, RunStart, Standing, Strata,
-    Training, Validation,
+    Access, Centroids, Checkpoint, CheckpointStatus, EpochCommit, EpochStatus, Ledger, Outcome, Run, RunStart,
+    Standing, Strata, Training, Validation,
 };
 use sketch::{begun, commit, name, run, visited};
 
@@ -204,4 +204,24 @@ fn a_second_writer_is_told_who_holds_the_folder_and_readers_come_and_go() {
     // The text of a lock whose holder is gone keeps nobody out.
     fs::write(folder.path().join("lock"), "1\n").unwrap();
     Ledger::open(folder.path(), Access::Write).unwrap();
+}
+
+#[test]
+fn the_newest_centroids_stand_as_they_were_committed() {
+    let folder = tempfile::tempdir().unwrap();
+    let mut ledger = begun(folder.path());
+    assert_eq!(ledger.centroids().unwrap(), None);
+    let centroids = |values: &[f32]| Centroids { distance: "cosine".to_owned(), dims: 2, values: values.to_vec() };
+    let first = centroids(&[0.1, -2.5e-30, f32::MAX, 1.0]);
+    ledger.commit_epoch(&EpochCommit { centroids: Some(first.clone()), ..commit(0) }, &[], None).unwrap();
+    // An epoch without groups leaves the last ones in force.
+    ledger.commit_epoch(&commit(1), &[], None).unwrap();
+    assert_eq!(ledger.centroids().unwrap(), Some(first.clone()));
+    // A commit that fails changes nothing.
+    let second = centroids(&[3.0, 4.0]);
+    ledger.commit_epoch(&EpochCommit { centroids: Some(second.clone()), ..commit(1) }, &[], None).unwrap_err();
+    assert_eq!(ledger.centroids().unwrap(), Some(first));
+    ledger.commit_epoch(&EpochCommit { centroids: Some(second.clone()), ..commit(2) }, &[], None).unwrap();
+    drop(ledger);
+    assert_eq!(Ledger::open_read_only(folder.path()).unwrap().centroids().unwrap(), Some(second));
 }

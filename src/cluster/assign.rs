@@ -1,7 +1,7 @@
 //! The nearest centroid of every row, by matrix multiplication.
 
 use ndarray::linalg::general_mat_mul;
-use ndarray::{Array2, ArrayView2, Axis, s};
+use ndarray::{Array2, ArrayView1, ArrayView2, Axis, s};
 use rayon::prelude::*;
 
 use super::frame::{BLOCK, Frame, Table, squared_distance};
@@ -27,9 +27,14 @@ pub(super) struct Centroids {
 }
 
 impl Centroids {
-    pub(super) fn new(values: Array2<f32>) -> Self {
+    pub(super) fn new(frame: &Frame, values: Array2<f32>) -> Self {
         let square = |&value: &f32| f64::from(value).powi(2);
-        let norms = values.rows().into_iter().map(|row| row.iter().map(square).sum::<f64>() as f32).collect();
+        let norm = |row: ArrayView1<'_, f32>| match frame {
+            Frame::Shifted { .. } => row.iter().map(square).sum::<f64>() as f32,
+            // But for rounding, which would decide where rows without a direction go.
+            Frame::Directions => 1.0,
+        };
+        let norms = values.rows().into_iter().map(norm).collect();
         Self { doubled: &values * -2.0, values, norms }
     }
 

@@ -141,7 +141,10 @@ impl Fit<'_> {
         let missing = groups.saturating_sub(standing);
         let taken = self.cost(rows.len(), missing).saturating_mul(start::TRIALS as u64 * SINGLY);
         self.work = self.work.saturating_sub(taken);
-        self.look(rows, Centroids::new(start::centroids(points, groups, given, start, self.draws)))
+        self.look(
+            rows,
+            Centroids::new(self.frame, start::centroids(self.frame, points, groups, given, start, self.draws)),
+        )
     }
 
     fn look(&mut self, rows: &[u32], centroids: Centroids) -> Fitted {
@@ -158,7 +161,8 @@ impl Fit<'_> {
             if self.work < cost {
                 break;
             }
-            let next = self.look(rows, Centroids::new(self.means(rows, &run.nearest, run.centroids.values())));
+            let next =
+                self.look(rows, Centroids::new(self.frame, self.means(rows, &run.nearest, run.centroids.values())));
             let done = next.inertia() >= (1.0 - settled) * run.inertia();
             run = Fitted { iterations: run.iterations + 1, ..next };
             if done {

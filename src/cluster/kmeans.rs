@@ -71,6 +71,17 @@ pub struct Clusters {
 }
 
 impl Clusters {
+    /// How many groups have members.
+    pub fn in_use(&self) -> usize {
+        let mut used = vec![false; self.groups];
+        for &group in &self.assignment {
+            if let Some(used) = used.get_mut(group as usize) {
+                *used = true;
+            }
+        }
+        used.into_iter().filter(|&used| used).count()
+    }
+
     /// No groups of no embeddings.
     pub fn none(dims: usize) -> Self {
         let (assignment, centroids) = (Vec::new(), Vec::new());
@@ -132,7 +143,7 @@ pub fn kmeans_after(
             given.rows().into_iter().all(|row| options.distance != Distance::Cosine || row.iter().any(|&x| x != 0.0))
         });
     if rows.is_empty() {
-        let nothing = Centroids::new(Array2::zeros((1, dims)));
+        let nothing = Centroids::new(&frame, Array2::zeros((1, dims)));
         return Ok(finish(&table, &frame, nothing, None, (0, false)));
     }
     let groups = options.groups.min(rows.len().max(given.as_ref().map_or(0, Array2::nrows)));

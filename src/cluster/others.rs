@@ -38,8 +38,11 @@ pub fn nearest_others(
         if open.is_empty() {
             break;
         }
-        let nearest =
-            Centroids::new(frame.block(&centroids, open.iter().copied())).nearest_rows(&candidates, &frame, &free);
+        let nearest = Centroids::new(&frame, frame.block(&centroids, open.iter().copied())).nearest_rows(
+            &candidates,
+            &frame,
+            &free,
+        );
         let mut comers: Vec<Vec<(f32, u32)>> = vec![Vec::new(); open.len()];
         for (near, &candidate) in nearest.iter().zip(&free) {
             comers[near.group as usize].push((near.distance, candidate));

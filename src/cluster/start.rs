@@ -8,7 +8,7 @@ use ndarray::{Array2, ArrayView1, Axis, concatenate};
 use rayon::prelude::*;
 
 use super::assign::Centroids;
-use super::frame::{BLOCK, squared_distance};
+use super::frame::{BLOCK, Frame, squared_distance};
 use crate::draw::Draws;
 
 /// Ids that one start has to itself. The first as many are the numbers of points.
@@ -21,6 +21,7 @@ pub(super) const TRIALS: usize = 2;
 /// `given` and further rows of `points`, all different, up to `groups`; fewer when there are fewer different rows. Another
 /// `start`, counted from 0, finds others.
 pub(super) fn centroids(
+    frame: &Frame,
     points: &Array2<f32>,
     groups: usize,
     given: Option<&Array2<f32>>,
@@ -32,7 +33,7 @@ pub(super) fn centroids(
     let mut chosen: Vec<usize> = Vec::with_capacity(groups);
     let mut nearest = given.filter(|_| standing > 0 && standing < groups).map_or_else(
         || vec![1.0f32; points.nrows()],
-        |given| Centroids::new(given.clone()).nearest(points).into_iter().map(|near| near.distance).collect(),
+        |given| Centroids::new(frame, given.clone()).nearest(points).into_iter().map(|near| near.distance).collect(),
     );
     while standing + chosen.len() < groups {
         let fresh = standing + chosen.len() == 0;

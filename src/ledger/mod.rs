@@ -7,8 +7,8 @@
 //!
 //! 1. The lists of the epoch are published (room `lists`), and the samples as `samples.next.parquet`
 //!    ([`Ledger::prepare_samples`]); all of it is flushed to the disk. None of it counts yet.
-//! 2. One transaction records the epoch with the digests of its lists and of the samples file
-//!    ([`Ledger::commit_epoch`]). From here on the epoch is true.
+//! 2. One transaction records the epoch with the digests of its lists and of the samples file, and the centroids that the
+//!    next epoch's groups go on from ([`Ledger::commit_epoch`]). From here on the epoch is true.
 //! 3. `samples.next.parquet` is renamed to `samples.parquet`.
 //! 4. The caller points `next.txt` at the list, and training starts.
 //!
@@ -16,6 +16,7 @@
 //! [`Ledger::open`] finishes the rename. One that dies before 2 leaves files that nothing speaks of: `open` removes the
 //! prepared samples, and the same draws write the same lists again. [`Ledger::standing`] says where to go on.
 
+mod centroids;
 mod columns;
 mod error;
 mod lock;
@@ -32,6 +33,7 @@ use std::path::{Path, PathBuf};
 
 use rusqlite::Connection;
 
+pub use centroids::Centroids;
 pub use error::LedgerError;
 pub use records::{
     Checkpoint, CheckpointRecord, CheckpointStatus, EpochCommit, EpochRecord, EpochStatus, Event, Outcome, Run,

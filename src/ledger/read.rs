@@ -195,6 +195,7 @@ fn epoch(row: &Row<'_>) -> rusqlite::Result<EpochRecord> {
             scan_s: row.get("scan_s")?,
             cluster_s: row.get("cluster_s")?,
             select_s: row.get("select_s")?,
+            centroids: None,
         },
         committed: row.get("committed")?,
         status: EpochStatus::from_name(&status).ok_or_else(|| unknown(&status))?,

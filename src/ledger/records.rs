@@ -2,6 +2,8 @@
 
 use std::path::PathBuf;
 
+use super::Centroids;
+
 /// What a run was asked to do.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct Run {
@@ -88,6 +90,9 @@ pub struct EpochCommit {
     pub cluster_s: f64,
     /// Seconds spent choosing.
     pub select_s: f64,
+    /// Where its groups are centred, if it has any. [`Ledger::centroids`](super::Ledger::centroids) reads them, not the
+    /// record of the epoch.
+    pub centroids: Option<Centroids>,
 }
 
 /// What a training step took.

@@ -4,7 +4,7 @@ use rusqlite::{Connection, Transaction, TransactionBehavior, named_params, param
 
 use super::{
     Checkpoint, CheckpointStatus, EpochCommit, Ledger, LedgerError, Outcome, PreparedSamples, Run, RunStart, Training,
-    Validation,
+    Validation, centroids,
 };
 
 impl Ledger {
@@ -59,6 +59,9 @@ impl Ledger {
             }
             for reason in unreadable {
                 insert_event(transaction, "skipped", reason)?;
+            }
+            if let Some(centroids) = &epoch.centroids {
+                centroids::replace(transaction, number, centroids)?;
             }
             samples.as_ref().map_or(Ok(()), |samples| replace_samples(transaction, samples))
         })?;

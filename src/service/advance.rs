@@ -64,6 +64,7 @@ impl Run {
             plan: &self.plan,
             pool: &self.pool,
             samples: &self.samples,
+            centroids: self.ledger.centroids()?,
             epoch,
             trained_on: self.ledger.last_epoch()?.map_or(epoch, |last| last.commit.epoch),
             spent,

@@ -6,9 +6,9 @@ use std::time::Instant;
 
 use super::plan::Plan;
 use crate::cluster::{self, ClusterError, Clusters};
-use crate::config::{ClusterMode, Config, Policy};
+use crate::config::{ClusterDistance, ClusterMode, Config, Policy, Word};
 use crate::draw::{Draws, Stream};
-use crate::ledger::Samples;
+use crate::ledger::{Centroids, Samples};
 use crate::mine::{self, Ended, Harvest, Limits, Rule, Scan, Seen};
 use crate::pool::Pool;
 use crate::score::{ScoreError, Scorer};
@@ -22,6 +22,8 @@ pub(super) struct Choosing<'a> {
     pub(super) plan: &'a Plan,
     pub(super) pool: &'a Pool,
     pub(super) samples: &'a Samples,
+    /// Where the groups of the list before are centred.
+    pub(super) centroids: Option<Centroids>,
     /// The epoch whose checkpoint scans; the subset is for the next one.
     pub(super) epoch: u32,
     /// The epoch of the list that it was trained on: the same, unless a script that runs by itself went on with an old
@@ -44,6 +46,7 @@ pub(super) struct Chosen {
     /// Images that could not be read.
     pub(super) skipped: Vec<(u32, String)>,
     pub(super) clusters: u32,
+    pub(super) centroids: Option<Centroids>,
     pub(super) mined: u64,
     pub(super) forwards: u64,
     pub(super) scan_s: f64,
@@ -108,7 +111,7 @@ impl Choosing<'_> {
         let choices = select::confidence(&mined, &known, self.config.extras.share, seed, self.epoch + 1);
         let choices = self.finish(choices, harvest.tally.forwards);
         let select_s = selecting.elapsed().as_secs_f64();
-        Ok(gathered(harvest, &members, clusters.groups, choices, cluster_s, select_s))
+        Ok(gathered(harvest, &members, clusters, self.config.cluster.distance, choices, cluster_s, select_s))
     }
 
     /// S3 and S4 to the letter: a random scan for wrong answers, their clusters thinned or expanded.
@@ -136,7 +139,7 @@ impl Choosing<'_> {
                         &clusters.centroids,
                         &others,
                         harvest.width,
-                        cluster::Distance::Euclidean,
+                        settings::distance(self.config),
                         &counts,
                     )?
                 };
@@ -154,7 +157,7 @@ impl Choosing<'_> {
         };
         let choices = self.finish(choices, harvest.tally.forwards);
         let select_s = selecting.elapsed().as_secs_f64();
-        Ok(gathered(harvest, &members, clusters.groups, choices, cluster_s, select_s))
+        Ok(gathered(harvest, &members, clusters, self.config.cluster.distance, choices, cluster_s, select_s))
     }
 
     fn scan(&self, scorer: &Scorer, rule: Rule, order: &[u32]) -> Result<Harvest, ScoreError> {
@@ -170,8 +173,19 @@ impl Choosing<'_> {
         if width == 0 {
             return Ok(Clusters::none(0));
         }
-        let groups = self.config.cluster.groups as usize;
-        cluster::kmeans(embeddings, width, &cluster::Options::new(groups, self.config.seed, self.epoch))
+        let options = settings::clustering(self.config, self.epoch);
+        let distance = self.config.cluster.distance.word();
+        // Those of another network, or of another distance, say nothing here.
+        let last = self.centroids.as_ref().filter(|last| last.dims as usize == width && last.distance == distance);
+        let clusters = cluster::kmeans_after(last.map_or(&[], |last| &last.values), embeddings, width, &options)?;
+        tracing::info!(
+            embeddings = clusters.assignment.len(),
+            groups = clusters.in_use(),
+            iterations = clusters.iterations,
+            continued = clusters.continued,
+            "clustered"
+        );
+        Ok(clusters)
     }
 
     /// Cuts the choices to what the plan still pays for after the scan, and orders them.
@@ -208,7 +222,8 @@ fn split_embeddings(harvest: &Harvest) -> (Vec<f32>, Vec<f32>) {
 fn gathered(
     harvest: Harvest,
     members: &[Member],
-    clusters: usize,
+    clusters: Clusters,
+    distance: ClusterDistance,
     choices: Vec<Choice>,
     cluster_s: f64,
     select_s: f64,
@@ -217,7 +232,12 @@ fn gathered(
         choices,
         mined: harvest.found() as u64,
         clusters_of_seen: members.iter().map(|member| member.cluster).collect(),
-        clusters: u32::try_from(clusters).unwrap_or(u32::MAX),
+        clusters: clusters.in_use() as u32,
+        centroids: (clusters.groups > 0).then(|| Centroids {
+            distance: distance.word().to_owned(),
+            dims: clusters.dims as u32,
+            values: clusters.centroids,
+        }),
         forwards: harvest.tally.forwards,
         scan_s: harvest.tally.elapsed.as_secs_f64(),
         cancelled: harvest.ended == Ended::Cancelled,

@@ -148,5 +148,6 @@ fn record(epoch: u32, plan: &Plan, chosen: &Chosen, lists: Vec<(String, String)>
         scan_s: chosen.scan_s,
         cluster_s: chosen.cluster_s,
         select_s: chosen.select_s,
+        centroids: chosen.centroids.clone(),
     }
 }

@@ -9,6 +9,7 @@ mod devices;
 mod formats;
 mod full_disk;
 mod graphs;
+mod groups;
 mod kill;
 mod late_faults;
 mod memory;

@@ -31,6 +31,7 @@ pub(crate) fn commit(epoch: u32) -> EpochCommit {
         scan_s: 1.5,
         cluster_s: 0.25,
         select_s: 0.125,
+        centroids: None,
     }
 }
 
