@@ -16,7 +16,7 @@ FOLDER ?= demo
 CARGO := cargo
 BINARIES := target/release/gleaner target/release/gleaner-trainer
 
-.PHONY: all help runtime build data demo bench-pool test lint clean
+.PHONY: all help runtime build data demo bench-mine bench-cluster bench-pool test lint clean
 
 all: build  ## stage the native libraries and build both programs
 
@@ -43,6 +43,10 @@ bench/venv: bench/requirements.txt
 bench-pool: runtime data bench/venv  ## ten million images: load, choose, publish; against pyarrow, polars and pandas
 	$(CARGO) build --release --locked -p gleaner --bin gleaner --example bench-pool
 	bench/venv/bin/python bench/pool.py
+
+bench-cluster: build data bench/venv  ## clustering beside scikit-learn and faiss, on embeddings of real images
+	$(CARGO) build --release --locked --package gleaner --example bench-cluster
+	bench/venv/bin/python bench/cluster.py
 
 lint: runtime  ## formatting and lints
 	$(CARGO) fmt --all --check

@@ -25,9 +25,9 @@ const SETTLED: f64 = 0.005;
 const SETTLED_FIRST: f64 = 0.0005;
 /// Iterations between two decisions which starts drop out.
 const LAP: usize = 2;
-/// Centroids of the last epoch are given up if a fresh start leads to an inertia lower by more than this share. Fresh
-/// starts differ from each other by 1 to 2%.
-const OUTDATED: f64 = 0.05;
+/// Centroids of the last epoch are given up if fresh starts lead to an inertia lower by more than this share. Over eight
+/// checkpoints of a convnet on Fashion-MNIST they cost 0 to 3% with 64 groups and 0 to 10% with 16.
+const OUTDATED: f64 = 0.1;
 /// Distances of the start are taken one by one, which takes this many times as long as a multiply-add in a product.
 const SINGLY: u64 = 4;
 
@@ -73,9 +73,8 @@ impl Fit<'_> {
         let mut best = match given {
             Some(given) => {
                 let going_on = self.start(&points, first, groups, Some(&given), 0);
-                let fresh = self.start(&points, first, groups, None, 1);
                 let going_on = self.lloyd(first, going_on, self.options.iterations, SETTLED_FIRST);
-                let fresh = self.lloyd(first, fresh, self.options.iterations, SETTLED_FIRST);
+                let fresh = self.race(&points, first, groups, each);
                 let outdated = fresh.inertia() < (1.0 - OUTDATED) * going_on.inertia();
                 if outdated { fresh } else { Fitted { continued: true, ..going_on } }
             }

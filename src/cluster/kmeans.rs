@@ -115,7 +115,7 @@ pub fn kmeans(points: &[f32], dims: usize, options: &Options) -> Result<Clusters
 /// They are the start, filled up with new ones where there are too few of them. A group that loses all its points while
 /// centroids are fitted begins anew at the point furthest from its centroid, under its old number; one that nothing is
 /// nearest to in the end stays where it was, without members. If there are more centroids than groups are wanted, or if
-/// a fresh start does better by more than 5% on the first few rows, the embeddings are not what they were, and
+/// fresh starts do better by more than 10% on the first few rows, the embeddings are not what they were, and
 /// everything is numbered anew ([`Clusters::continued`] tells).
 ///
 /// # Errors
