@@ -27,7 +27,7 @@ fn groups(workshop: &Workshop, epoch: u32) -> BTreeMap<String, u32> {
 #[test]
 fn an_image_stays_in_its_group() {
     for distance in ["euclidean", "cosine"] {
-        let workshop = workshop(1500, distance);
+        let workshop = workshop(3000, distance);
         workshop.mine(0).well();
         let before = groups(&workshop, 0);
         // The same network again: other images are scanned, but what is alike still is.
