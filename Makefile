@@ -12,6 +12,8 @@ FASHION_MNIST ?=
 # Cuts the demo's runs to this many epochs; empty runs them to the end of their planned work.
 EPOCHS ?=
 FOLDER ?= demo
+# A list of JPEG photographs for bench-mine; empty makes one of Debian's wallpapers.
+JPEGS ?=
 
 CARGO := cargo
 BINARIES := target/release/gleaner target/release/gleaner-trainer
@@ -43,6 +45,16 @@ bench/venv: bench/requirements.txt
 bench-pool: runtime data bench/venv  ## ten million images: load, choose, publish; against pyarrow, polars and pandas
 	$(CARGO) build --release --locked -p gleaner --bin gleaner --example bench-pool
 	bench/venv/bin/python bench/pool.py
+
+bench/venv/torch: bench/venv bench/requirements-torch.txt
+	bench/venv/bin/pip install -r bench/requirements-torch.txt
+	@touch $@
+
+bench-mine: build data bench/venv/torch  ## the scan beside what bounds it, Python and a DataLoader (JPEGS=list of your own)
+	$(CARGO) build --release --locked --package gleaner --example bench-mine
+	bench/venv/bin/python bench/graphs.py bench/data/graphs
+	$(if $(JPEGS),,bench/venv/bin/python bench/jpegs.py bench/data/jpegs)
+	bench/venv/bin/python bench/mine.py $(if $(JPEGS),--jpegs $(JPEGS))
 
 bench-cluster: build data bench/venv  ## clustering beside scikit-learn and faiss, on embeddings of real images
 	$(CARGO) build --release --locked --package gleaner --example bench-cluster

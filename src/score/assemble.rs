@@ -93,7 +93,7 @@ fn on(graph: &Arc<Graph>, options: &Options, mut build: Build<'_>) -> Result<Ass
         return Ok(Assembled { graph: Arc::clone(graph), engines, owner: Some(owner), facts });
     }
     let others = thread::scope(|scope| {
-        let loading: Vec<_> = (1..sessions).map(|_| scope.spawn(&load)).collect();
+        let loading: Vec<_> = (1..sessions).map(|_| scope.spawn(load)).collect();
         let loaded =
             loading.into_iter().map(|one| one.join().map_err(|_| ScoreError::Thread(graph.checkpoint.clone()))?);
         loaded.collect::<Result<Vec<_>, _>>()

@@ -12,7 +12,7 @@ use std::time::{Duration, Instant};
 use super::assemble::{self, Assembled};
 use super::engine::Engine;
 use super::graph::Graph;
-use super::worker::{self, Done, Job, Source};
+use super::worker::{self, Answer, Done, Job, Source};
 use super::{Facts, Options, ScoreError, release_memory};
 use crate::draw::Draws;
 use crate::onnx::Model;
@@ -138,7 +138,7 @@ impl Scorer {
                 let named = thread::Builder::new().name(format!("score-{index}"));
                 workers.push(named.spawn_scoped(scope, work).map_err(|_| self.broken())?);
             }
-            let mut waiting: VecDeque<(&[u32], Receiver<Result<Done, ScoreError>>)> = VecDeque::new();
+            let mut waiting: VecDeque<(&[u32], Receiver<Answer>)> = VecDeque::new();
             let mut scan = || -> Result<(), ScoreError> {
                 for samples in samples.chunks(size) {
                     if waiting.len() >= most
@@ -175,7 +175,7 @@ impl Scorer {
     fn collect<F>(
         &self,
         pool: &Pool,
-        (samples, done): (&[u32], Receiver<Result<Done, ScoreError>>),
+        (samples, done): (&[u32], Receiver<Answer>),
         tally: &mut Tally,
         visit: &mut F,
     ) -> Result<ControlFlow<()>, ScoreError>

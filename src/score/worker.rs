@@ -13,10 +13,13 @@ use crate::draw::Draws;
 use crate::pixels::{Augment, Loader, PixelError, Preprocess};
 use crate::pool::Pool;
 
+/// What comes of a job.
+pub(super) type Answer = Result<Done, ScoreError>;
+
 /// Images that wait for a worker: one batch or several.
 pub(super) struct Job<'a> {
     pub(super) samples: &'a [u32],
-    pub(super) reply: SyncSender<Result<Done, ScoreError>>,
+    pub(super) reply: SyncSender<Answer>,
 }
 
 /// Images that a worker is through with.
