@@ -18,7 +18,7 @@ JPEGS ?=
 CARGO := cargo
 BINARIES := target/release/gleaner target/release/gleaner-trainer
 
-.PHONY: all help runtime build data demo bench-mine bench-cluster bench-pool test lint clean
+.PHONY: all help runtime build data demo bench-mine bench-cluster bench-pool bench-finds test lint clean
 
 all: build  ## stage the native libraries and build both programs
 
@@ -59,6 +59,9 @@ bench-mine: build data bench/venv/torch  ## the scan beside what bounds it, Pyth
 bench-cluster: build data bench/venv  ## clustering beside scikit-learn and faiss, on embeddings of real images
 	$(CARGO) build --release --locked --package gleaner --example bench-cluster
 	bench/venv/bin/python bench/cluster.py
+
+bench-finds: build data bench/venv  ## finds per forward of the policy patent, against a scan in random order (half an hour)
+	bench/venv/bin/python bench/finds.py
 
 lint: runtime  ## formatting and lints
 	$(CARGO) fmt --all --check

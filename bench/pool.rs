@@ -56,10 +56,11 @@ fn main() -> Result<(), Box<dyn Error>> {
     stages.end("recall")?;
 
     let scan = Draws::new(SEED, epoch, Stream::Scan);
-    let mut order = mine::stalest_first(&samples.last_trained, &samples.last_scored, epoch, scan);
+    let precedence = mine::Precedence::Stalest;
+    let plan = mine::Plan { trained_on: epoch, epoch, precedence, random: 1.0, quota: choices };
+    let order = mine::Order::new(&plan, &samples, |id| pool.label(id), scan).next_round(choices.saturating_mul(SEEN));
     stages.end("order")?;
 
-    order.truncate(choices.saturating_mul(SEEN));
     let seen: Vec<(u32, Prediction)> = order.iter().map(|&id| (id, made_up(id, epoch, &pool))).collect();
     drop(order);
     stages.end("made up")?;

@@ -23,6 +23,10 @@ fn some_samples(len: usize) -> Samples {
     samples.record_visit(0, 6);
     samples.record_score(1, 5, &SCORE);
     samples.record_cluster(2, 63);
+    samples.record_answer(1, false);
+    samples.record_answer(1, false);
+    samples.record_inclusion(0, 0.125);
+    samples.record_chosen(2, 0.3);
     samples.record_score(2, 0, &Prediction { predicted: NONE - 1, loss: f32::INFINITY, ..SCORE });
     samples
 }
@@ -39,6 +43,9 @@ fn assert_same(left: &Samples, right: &Samples) {
     assert_eq!(bits(&left.margin), bits(&right.margin));
     assert_eq!(bits(&left.loss), bits(&right.loss));
     assert_eq!(left.cluster, right.cluster);
+    assert_eq!(left.streak, right.streak);
+    assert_eq!(bits(&left.inclusion), bits(&right.inclusion));
+    assert_eq!(bits(&left.chosen), bits(&right.chosen));
 }
 
 #[test]
@@ -50,7 +57,13 @@ fn the_table_remembers_visits_and_scores() {
     assert_eq!(samples.last_scored, [NEVER, 5, 0, NEVER]);
     assert_eq!(samples.cluster, [NONE, NONE, 63, NONE]);
     assert_eq!((samples.score(0), samples.score(1), samples.score(4)), (None, Some(SCORE), None));
+    assert_eq!(samples.streak, [0, 2, 0, 0]);
+    samples.record_answer(1, true);
+    assert_eq!(samples.streak, [0; 4], "a right answer starts anew");
     let before = samples.clone();
+    samples.record_answer(4, false);
+    samples.record_inclusion(4, 1.0);
+    samples.record_chosen(4, 1.0);
     samples.record_visit(4, 9);
     samples.record_score(NONE, 9, &SCORE);
     samples.record_cluster(4, 9);
@@ -70,6 +83,27 @@ fn the_table_comes_back_from_the_disk_and_the_same_table_gives_the_same_bytes() 
         let again = folder.path().join("again.parquet");
         assert_eq!(samples.write(&again, &mut name).unwrap(), written);
     }
+}
+
+/// A file that gleaner 0.1 wrote before there were streaks and inclusion probabilities: after two images were trained on,
+/// one of three was scanned, found and chosen.
+#[test]
+fn a_file_of_before_is_read_as_if_nothing_were_known_of_the_later_columns() {
+    let path = Path::new(env!("CARGO_MANIFEST_DIR")).join("tests/fixtures/samples/before-streak.parquet");
+    let mut expected = Samples::new(5);
+    expected.record_visit(0, 0);
+    expected.record_visit(1, 0);
+    expected.record_visit(2, 1);
+    let said = Prediction {
+        predicted: 1,
+        p_label: 0.005_398_541_7,
+        confidence: 0.673_300_3,
+        margin: -0.667_901_8,
+        loss: 5.221_626_3,
+    };
+    expected.record_score(2, 0, &said);
+    expected.record_cluster(2, 0);
+    assert_same(&Samples::read(&path, 5).unwrap(), &expected);
 }
 
 #[test]

@@ -54,6 +54,7 @@ fn random_subsets_have_exact_counts_and_equal_chances() {
     assert_eq!(first.len(), 100);
     assert!(ascending(&first) && first.iter().all(|choice| choice.sample < 1000));
     assert!(first.iter().all(|c| c.stratum == Stratum::Initial && c.weight == 1.0 && c.cluster.is_none()));
+    assert!(first.iter().all(|c| c.inclusion == 0.1));
     assert_eq!(initial(1000, 0.1, 7), first);
     assert_ne!(initial(1000, 0.1, 8), first);
     assert_eq!(samples(&initial(3, 1.0, 7)), [0, 1, 2]);
@@ -144,8 +145,9 @@ fn groups_are_rounded_independently() {
 fn confidence_at_its_ends() {
     let mined = [member(9, 4), Member { sample: 2, cluster: None }];
     let known = [member(5, 1), member(9, 1), member(7, 1)];
-    let mined_choice = |sample, cluster| Choice { sample, stratum: Stratum::Mined, cluster, weight: 1.0 };
-    let extra = |sample| Choice { sample, stratum: Stratum::Extra, cluster: Some(1), weight: 1.0 };
+    let mined_choice =
+        |sample, cluster| Choice { sample, stratum: Stratum::Mined, cluster, weight: 1.0, inclusion: 1.0 };
+    let extra = |sample| Choice { sample, stratum: Stratum::Extra, cluster: Some(1), weight: 1.0, inclusion: 1.0 };
     let both = [mined_choice(2, None), mined_choice(9, Some(4))];
     for nothing in [0.0, -1.0, f64::NAN] {
         assert_eq!(confidence(&mined, &known, nothing, 1, 1), both);
@@ -184,6 +186,10 @@ fn thinning_keeps_the_fraction_of_each_group() {
         let choices = patent_thin(&mined(), fraction, 1, 1);
         assert_eq!(sizes(&choices, Stratum::Mined), [(None, none), (Some(0), first), (Some(2), third)], "{fraction}");
         assert!(ascending(&choices) && choices.iter().all(|choice| choice.weight == 1.0));
+        for (cluster, kept, of) in [(None, none, 2.0), (Some(0), first, 5.0), (Some(2), third, 1.0)] {
+            let mut group = choices.iter().filter(|choice| choice.cluster == cluster);
+            assert!(group.all(|choice| choice.inclusion == kept as f64 / of), "{fraction}");
+        }
     }
     let group: Vec<Member> = (0..100).map(|sample| member(sample, 3)).collect();
     let mut counts = [0u32; 100];
@@ -220,8 +226,8 @@ fn expanding_adds_the_nearest_of_each_group() {
 /// 30 mined at weight 1 and 70 extras at weight 2.
 fn mixed() -> Vec<Choice> {
     let choice = |sample| match sample {
-        0..30 => Choice { sample, stratum: Stratum::Mined, cluster: None, weight: 1.0 },
-        _ => Choice { sample, stratum: Stratum::Extra, cluster: Some(sample % 3), weight: 2.0 },
+        0..30 => Choice { sample, stratum: Stratum::Mined, cluster: None, weight: 1.0, inclusion: 0.5 },
+        _ => Choice { sample, stratum: Stratum::Extra, cluster: Some(sample % 3), weight: 2.0, inclusion: 0.25 },
     };
     (0..100).map(choice).collect()
 }
@@ -237,7 +243,8 @@ fn a_cut_is_uniform_and_keeps_weights() {
         let kept = cut(&all, 40, 1, epoch);
         assert_eq!(kept.len(), 40);
         for choice in kept {
-            assert_eq!(choice, all[choice.sample as usize]);
+            let before = all[choice.sample as usize];
+            assert_eq!(choice, Choice { inclusion: before.inclusion * 0.4, ..before });
             counts[choice.sample as usize] += 1;
         }
     }

@@ -159,6 +159,7 @@ fn mine(s: &Section<'_>) -> MineConfig {
         quota: s.number("quota", 0.10, FRACTION),
         budget: s.number("budget", 1.0, NOT_NEGATIVE),
         confident: s.number("confident", 0.9, FRACTION),
+        random: s.number("random", 0.05, FRACTION),
         augment: s.word("augment", ScanAugment::None),
     }
 }

@@ -159,6 +159,8 @@ pub struct MineConfig {
     pub budget: f64,
     /// Right with at least this probability counts as known, in (0, 1].
     pub confident: f64,
+    /// Share of the scan that is drawn at random, whatever history says, in (0, 1].
+    pub random: f64,
     /// Augmentation in the scan.
     pub augment: ScanAugment,
 }

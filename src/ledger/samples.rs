@@ -9,7 +9,7 @@ pub const NONE: u32 = u32::MAX;
 
 /// A table with one row a sample, column by column: entry `id` of each column belongs to sample `id`.
 ///
-/// All columns have the same length. 36 bytes a sample: 10 million take 360 MB.
+/// All columns have the same length. 46 bytes a sample: 10 million take 460 MB.
 #[derive(Clone, Debug, PartialEq)]
 pub struct Samples {
     /// The epoch that last trained on it, or [`NEVER`].
@@ -30,6 +30,12 @@ pub struct Samples {
     pub loss: Vec<f32>,
     /// The group of similar images that it was last seen in, or [`NONE`].
     pub cluster: Vec<u32>,
+    /// How many scans in a row found the model's answer wrong; a right one starts the count anew.
+    pub streak: Vec<u16>,
+    /// The probability with which the last scan that it was a candidate of came to it, whether it did or not, or NaN.
+    pub inclusion: Vec<f32>,
+    /// The probability with which it came into the last list that has it, or NaN.
+    pub chosen: Vec<f32>,
 }
 
 impl Samples {
@@ -45,6 +51,9 @@ impl Samples {
             margin: vec![f32::NAN; len],
             loss: vec![f32::NAN; len],
             cluster: vec![NONE; len],
+            streak: vec![0; len],
+            inclusion: vec![f32::NAN; len],
+            chosen: vec![f32::NAN; len],
         }
     }
 
@@ -84,6 +93,23 @@ impl Samples {
         let nothing =
             Prediction { predicted: NONE, p_label: f32::NAN, confidence: f32::NAN, margin: f32::NAN, loss: f32::NAN };
         self.record_score(id, epoch, &nothing);
+    }
+
+    /// Notes whether a scan found the model's answer right. A sample outside the table is passed over.
+    pub fn record_answer(&mut self, id: u32, right: bool) {
+        if let Some(streak) = self.streak.get_mut(index(id)) {
+            *streak = if right { 0 } else { streak.saturating_add(1) };
+        }
+    }
+
+    /// Notes with which probability a scan came to a sample. A sample outside the table is passed over.
+    pub fn record_inclusion(&mut self, id: u32, probability: f32) {
+        put(&mut self.inclusion, index(id), probability);
+    }
+
+    /// Notes with which probability a sample came into a list. A sample outside the table is passed over.
+    pub fn record_chosen(&mut self, id: u32, probability: f32) {
+        put(&mut self.chosen, index(id), probability);
     }
 
     /// Notes the group that a sample was seen in. A sample outside the table is passed over.

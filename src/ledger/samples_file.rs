@@ -37,6 +37,13 @@ const COLUMNS: &str = "
     optional int32 cluster (INTEGER(32, false));
 ";
 
+/// The columns that came later: a file of before is read as if nothing were known of them.
+const LATER_COLUMNS: &str = "
+    required int32 streak (INTEGER(32, false));
+    optional float inclusion;
+    optional float chosen;
+";
+
 impl Samples {
     /// Writes the table atomically and returns the file's digest.
     ///
@@ -104,7 +111,14 @@ impl Samples {
         write_column::<FloatType, _, _>(group, true, part(&self.confidence, from, to).map(measured))?;
         write_column::<FloatType, _, _>(group, true, part(&self.margin, from, to).map(measured))?;
         write_column::<FloatType, _, _>(group, true, part(&self.loss, from, to).map(measured))?;
-        write_column::<Int32Type, _, _>(group, true, part(&self.cluster, from, to).map(class))
+        write_column::<Int32Type, _, _>(group, true, part(&self.cluster, from, to).map(class))?;
+        write_column::<Int32Type, _, _>(
+            group,
+            false,
+            part(&self.streak, from, to).map(|streak| Some(i32::from(streak))),
+        )?;
+        write_column::<FloatType, _, _>(group, true, part(&self.inclusion, from, to).map(measured))?;
+        write_column::<FloatType, _, _>(group, true, part(&self.chosen, from, to).map(measured))
     }
 
     /// Reads a table of `expected_len` samples back; paths and labels, which the pool knows better, are not read.
@@ -122,8 +136,9 @@ impl Samples {
 fn read(file: File, expected_len: usize) -> Result<Samples> {
     let reader = SerializedFileReader::new(file)?;
     let metadata = reader.metadata().file_metadata();
-    let fits = |utf8| -> Result<bool> { Ok(*metadata.schema() == parse_message_type(&schema(utf8))?) };
-    if !fits(true)? && !fits(false)? {
+    let is = |schema: &str| -> Result<bool> { Ok(*metadata.schema() == parse_message_type(schema)?) };
+    let old = is(&old_schema(true))? || is(&old_schema(false))?;
+    if !old && !is(&schema(true))? && !is(&schema(false))? {
         return Err(ParquetError::General("its columns are not those of a samples file".to_owned()));
     }
     if usize::try_from(metadata.num_rows()) != Ok(expected_len) {
@@ -133,7 +148,7 @@ fn read(file: File, expected_len: usize) -> Result<Samples> {
         )));
     }
     let mut samples = Samples::new(0);
-    let (mut visits, mut predicted, mut cluster) = (Vec::new(), Vec::new(), Vec::new());
+    let (mut visits, mut predicted, mut cluster, mut streak) = (Vec::new(), Vec::new(), Vec::new(), Vec::new());
     for index in 0..reader.num_row_groups() {
         let group = reader.get_row_group(index)?;
         let rows = usize::try_from(group.metadata().num_rows()).unwrap_or(usize::MAX);
@@ -151,7 +166,16 @@ fn read(file: File, expected_len: usize) -> Result<Samples> {
         floats(8, &mut samples.margin)?;
         floats(9, &mut samples.loss)?;
         integers(10, NONE.cast_signed(), &mut cluster)?;
+        if !old {
+            integers(11, 0, &mut streak)?;
+            floats(12, &mut samples.inclusion)?;
+            floats(13, &mut samples.chosen)?;
+        }
     }
+    streak.resize(predicted.len(), 0);
+    samples.inclusion.resize(predicted.len(), f32::NAN);
+    samples.chosen.resize(predicted.len(), f32::NAN);
+    samples.streak = streak.into_iter().map(|streak| u16::try_from(streak).unwrap_or(u16::MAX)).collect();
     samples.visits = unsigned(visits);
     samples.predicted = unsigned(predicted);
     samples.cluster = unsigned(cluster);
@@ -167,6 +191,10 @@ fn open(group: &dyn RowGroupReader, column: usize) -> Result<parquet::column::re
 }
 
 fn schema(utf8: bool) -> String {
+    format!("message samples {{ {} {COLUMNS} {LATER_COLUMNS} }}", columns::path_column(utf8))
+}
+
+fn old_schema(utf8: bool) -> String {
     format!("message samples {{ {} {COLUMNS} }}", columns::path_column(utf8))
 }
 

@@ -1,9 +1,9 @@
 //! The scan itself: images in order, until the quota is full or the budget is spent.
 
 use std::ops::ControlFlow;
-use std::sync::atomic::{AtomicBool, Ordering};
+use std::sync::atomic::{AtomicBool, Ordering as Memory};
 
-use super::Rule;
+use super::{Order, Rule};
 use crate::draw::Draws;
 use crate::pixels::Augment;
 use crate::pool::Pool;
@@ -41,6 +41,8 @@ pub struct Seen {
     pub prediction: Prediction,
     /// Whether it is a find.
     pub found: bool,
+    /// The probability with which the scan came to it (see [`Order`]).
+    pub inclusion: f32,
 }
 
 /// What a scan brought in.
@@ -83,11 +85,11 @@ pub struct Scan<'a> {
 }
 
 impl Scan<'_> {
-    /// Visits `order` with the loaded checkpoint.
+    /// Visits what `order` says with the loaded checkpoint, a round after the other.
     ///
     /// Batches have a fixed membership and are judged in order, so the harvest is the same for any number of threads.
     /// Errors: those of [`Scorer::scan`].
-    pub fn run(&self, scorer: &Scorer, order: &[u32]) -> Result<Harvest, ScoreError> {
+    pub fn run(&self, scorer: &Scorer, order: &mut Order) -> Result<Harvest, ScoreError> {
         let mut harvest = Harvest {
             seen: Vec::new(),
             embeddings: Vec::new(),
@@ -96,36 +98,51 @@ impl Scan<'_> {
             tally: Tally::default(),
             ended: if self.limits.quota == 0 { Ended::Quota } else { Ended::Exhausted },
         };
-        let (mut rest, mut allowed) = (order, self.limits.forwards);
-        while harvest.ended == Ended::Exhausted && !rest.is_empty() {
-            if allowed == 0 {
-                harvest.ended = Ended::Budget;
+        let mut cells = Vec::new();
+        while harvest.ended == Ended::Exhausted {
+            // An image that could not be read has cost no forward, so others may take its place.
+            let allowed = self.limits.forwards.saturating_sub(harvest.seen.len());
+            let round = order.next_round(allowed);
+            if round.is_empty() {
+                if allowed == 0 && order.visited() < order.len() {
+                    harvest.ended = Ended::Budget;
+                }
                 break;
             }
-            let (now, later) = rest.split_at(allowed.min(rest.len()));
-            let skipped_before = harvest.skipped.len();
-            self.visit(scorer, now, &mut harvest)?;
-            // An image that could not be read has cost no forward, so others may take its place.
-            allowed = harvest.skipped.len() - skipped_before;
-            rest = later;
+            self.visit(scorer, &round, order, &mut cells, &mut harvest)?;
+        }
+        let inclusion = order.inclusion_of_cells();
+        for (seen, &cell) in harvest.seen.iter_mut().zip(&cells) {
+            seen.inclusion = inclusion.get(cell).copied().unwrap_or(f32::NAN);
         }
         Ok(harvest)
     }
 
-    /// Visits some of the images and adds what comes of them to the harvest.
-    fn visit(&self, scorer: &Scorer, samples: &[u32], harvest: &mut Harvest) -> Result<(), ScoreError> {
+    /// Visits a round and adds what comes of it to the harvest, and the cell of each scored image to `cells`.
+    fn visit(
+        &self,
+        scorer: &Scorer,
+        round: &[u32],
+        order: &mut Order,
+        cells: &mut Vec<usize>,
+        harvest: &mut Harvest,
+    ) -> Result<(), ScoreError> {
         let mut found = harvest.found();
-        let tally = scorer.scan(self.pool, samples, self.augment.as_ref(), |visit| {
-            if self.cancel.load(Ordering::Relaxed) {
+        let tally = scorer.scan(self.pool, round, self.augment.as_ref(), |visit| {
+            if self.cancel.load(Memory::Relaxed) {
                 harvest.ended = Ended::Cancelled;
                 return ControlFlow::Break(());
             }
             match visit {
-                Visit::Skipped { sample, reason } => harvest.skipped.push((sample, reason.to_string())),
+                Visit::Skipped { sample, reason } => {
+                    order.learn(None);
+                    harvest.skipped.push((sample, reason.to_string()));
+                }
                 Visit::Scored { sample, prediction, embedding } => {
                     let find = self.rule.finds(&prediction, self.pool.label(sample));
                     found += usize::from(find);
-                    harvest.seen.push(Seen { sample, prediction, found: find });
+                    cells.push(order.learn(Some(find)));
+                    harvest.seen.push(Seen { sample, prediction, found: find, inclusion: f32::NAN });
                     harvest.embeddings.extend_from_slice(embedding);
                 }
             }

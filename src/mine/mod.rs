@@ -4,12 +4,15 @@
 //! or spent its budget. What counts as a find is the policy's: a wrong answer, or any answer that is not confidently
 //! right.
 
+mod allot;
 mod harvest;
+mod history;
+mod likely;
 mod order;
 mod tiers;
 
 pub use harvest::{Ended, Harvest, Limits, Scan, Seen};
-pub use order::{at_random, stalest_first};
+pub use order::{Order, Plan, Precedence};
 
 use crate::prediction::Prediction;
 

@@ -23,7 +23,7 @@ const ROUNDING: u64 = 1 << 32;
 pub fn confidence(mined: &[Member], known: &[Member], share: f64, seed: u64, epoch: u32) -> Vec<Choice> {
     let share = bounded(share);
     let draws = Draws::new(seed, epoch, Stream::Extras);
-    let mut choices: Vec<Choice> = mined.iter().map(|member| member.choice(Stratum::Mined, 1.0)).collect();
+    let mut choices: Vec<Choice> = mined.iter().map(|member| member.choice(Stratum::Mined, 1.0, 1.0)).collect();
     if share > 0.0 {
         let mut samples: Vec<u32> = mined.iter().map(|member| member.sample).collect();
         samples.sort_unstable();
@@ -34,7 +34,7 @@ pub fn confidence(mined: &[Member], known: &[Member], share: f64, seed: u64, epo
             let mut group = group.to_vec();
             let count = round_at_random(group.len(), share, rounding_draw(&draws, &group));
             keep(&mut group, count, &draws, |member| member.sample);
-            choices.extend(group.iter().map(|member| member.choice(Stratum::Extra, weight)));
+            choices.extend(group.iter().map(|member| member.choice(Stratum::Extra, weight, share)));
         }
     }
     settle(choices)

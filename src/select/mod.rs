@@ -64,6 +64,8 @@ pub struct Choice {
     pub cluster: Option<u32>,
     /// What its loss counts for in training: 1, or 1 over the probability that it was drawn.
     pub weight: f32,
+    /// The probability with which it was chosen, given that it was there to be chosen from.
+    pub inclusion: f64,
 }
 
 /// An image and its group of similar images. All images without a group count as one group of their own.
@@ -76,9 +78,14 @@ pub struct Member {
 }
 
 impl Member {
-    fn choice(self, stratum: Stratum, weight: f32) -> Choice {
-        Choice { sample: self.sample, stratum, cluster: self.cluster, weight }
+    fn choice(self, stratum: Stratum, weight: f32, inclusion: f64) -> Choice {
+        Choice { sample: self.sample, stratum, cluster: self.cluster, weight, inclusion }
     }
+}
+
+/// `part` of `whole`.
+fn proportion(part: usize, whole: usize) -> f64 {
+    part.min(whole) as f64 / whole.max(1) as f64
 }
 
 /// By sample, each once.

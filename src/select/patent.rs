@@ -4,7 +4,7 @@
 use std::collections::BTreeSet;
 
 use super::pick::{by_group, groups, keep, rounded, rounded_at_least_one};
-use super::{Choice, Member, Stratum, settle};
+use super::{Choice, Member, Stratum, proportion, settle};
 use crate::draw::{Draws, Stream};
 
 /// Of each group of `mined` images the `fraction`, at random without replacement, at weight 1: halves rounded up, and at
@@ -16,8 +16,9 @@ pub fn patent_thin(mined: &[Member], fraction: f64, seed: u64, epoch: u32) -> Ve
     for group in groups(&mined) {
         let mut group = group.to_vec();
         let count = rounded_at_least_one(group.len(), fraction);
+        let inclusion = proportion(count, group.len());
         keep(&mut group, count, &draws, |member| member.sample);
-        choices.extend(group.iter().map(|member| member.choice(Stratum::Mined, 1.0)));
+        choices.extend(group.iter().map(|member| member.choice(Stratum::Mined, 1.0, inclusion)));
     }
     settle(choices)
 }
@@ -28,7 +29,7 @@ pub fn patent_thin(mined: &[Member], fraction: f64, seed: u64, epoch: u32) -> Ve
 /// `expansions[cluster]` lists samples that resemble the cluster, nearest first. Samples that are mined, or that a
 /// lower-numbered cluster has taken, are passed over. Images without a group are not expanded.
 pub fn patent_expand(mined: &[Member], expansions: &[Vec<u32>], fraction: f64) -> Vec<Choice> {
-    let mined_choices = mined.iter().map(|member| member.choice(Stratum::Mined, 1.0));
+    let mined_choices = mined.iter().map(|member| member.choice(Stratum::Mined, 1.0, 1.0));
     settle(mined_choices.chain(extras(mined, expansions, fraction)).collect())
 }
 
@@ -64,7 +65,7 @@ fn extras(mined: &[Member], expansions: &[Vec<u32>], fraction: f64) -> Vec<Choic
     let mut extras = Vec::with_capacity(counts.iter().sum());
     for ((cluster, expansion), count) in (0u32..).zip(expansions).zip(counts) {
         let fresh = expansion.iter().filter(|&&sample| taken.insert(sample)).take(count);
-        extras.extend(fresh.map(|&sample| Member { sample, cluster: Some(cluster) }.choice(Stratum::Extra, 1.0)));
+        extras.extend(fresh.map(|&sample| Member { sample, cluster: Some(cluster) }.choice(Stratum::Extra, 1.0, 1.0)));
     }
     extras
 }

@@ -1,7 +1,7 @@
 //! Subsets drawn at random from the whole pool.
 
 use super::pick::{keep, rounded_at_least_one};
-use super::{Choice, Member, Stratum, settle};
+use super::{Choice, Member, Stratum, proportion, settle};
 use crate::draw::{Draws, Stream};
 
 /// How many images `fraction` of a pool of `len` is: halves rounded up, and at least one of a pool that is not empty.
@@ -24,10 +24,7 @@ pub fn uniform(len: u32, count: u32, seed: u64, epoch: u32) -> Vec<Choice> {
 fn draw(len: u32, count: u32, draws: &Draws, stratum: Stratum) -> Vec<Choice> {
     let mut samples: Vec<u32> = (0..len).collect();
     keep(&mut samples, count as usize, draws, |&sample| sample);
-    choices(samples, stratum)
-}
-
-fn choices(samples: Vec<u32>, stratum: Stratum) -> Vec<Choice> {
-    let choice = |sample| Member { sample, cluster: None }.choice(stratum, 1.0);
+    let inclusion = proportion(count as usize, len as usize);
+    let choice = |sample| Member { sample, cluster: None }.choice(stratum, 1.0, inclusion);
     settle(samples.into_iter().map(choice).collect())
 }

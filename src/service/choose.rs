@@ -1,6 +1,7 @@
 //! From a scored pool to the next subset: the policies of the design, each put together from `mine`, `cluster` and
 //! `select`.
 
+use std::collections::HashMap;
 use std::sync::atomic::AtomicBool;
 use std::time::Instant;
 
@@ -9,7 +10,7 @@ use crate::cluster::{self, ClusterError, Clusters};
 use crate::config::{ClusterDistance, ClusterMode, Config, Policy, Word};
 use crate::draw::{Draws, Stream};
 use crate::ledger::{Centroids, Samples};
-use crate::mine::{self, Ended, Harvest, Limits, Rule, Scan, Seen};
+use crate::mine::{Ended, Harvest, Limits, Order, Plan as OrderPlan, Precedence, Rule, Scan, Seen};
 use crate::pool::Pool;
 use crate::score::{ScoreError, Scorer};
 use crate::select::{self, Choice, Member};
@@ -39,6 +40,8 @@ pub(super) struct Choosing<'a> {
 pub(super) struct Chosen {
     /// The subset in the order in which it is published.
     pub(super) choices: Vec<Choice>,
+    /// The candidates of the scan, and how probably it came to each; nothing where there was no scan.
+    pub(super) order: Option<Order>,
     /// Every image that the scan has scored, in its order.
     pub(super) seen: Vec<Seen>,
     /// The cluster of each, where there are clusters.
@@ -87,18 +90,16 @@ impl Choosing<'_> {
     fn uniform(&self) -> Chosen {
         let start = Instant::now();
         let choices = select::uniform(self.pool.len(), self.quota(), self.config.seed, self.epoch + 1);
-        let choices = self.finish(choices, 0);
+        let choices = self.finish(choices, 0, &[]);
         Chosen { choices, select_s: start.elapsed().as_secs_f64(), ..Chosen::default() }
     }
 
     /// What has not been seen for longest is scanned; what is not confidently right is mined, and of the rest a share
     /// comes along, drawn evenly over clusters of embeddings.
     fn confidence(&self, scorer: &Scorer) -> Result<Chosen, ChooseError> {
-        let draws = Draws::new(self.config.seed, self.epoch, Stream::Scan);
-        let order = mine::stalest_first(&self.samples.last_trained, &self.samples.last_scored, self.trained_on, draws);
         let rule = Rule::NotConfident(self.config.mine.confident as f32);
-        let mut harvest = self.scan(scorer, rule, &order)?;
-        drop(order);
+        let mut order = self.order(Precedence::Stalest);
+        let mut harvest = self.scan(scorer, rule, &mut order)?;
         let clustering = Instant::now();
         let clusters = self.cluster(&harvest.embeddings, harvest.width)?;
         // The largest table of all, and done with.
@@ -109,16 +110,16 @@ impl Choosing<'_> {
         let (mined, known) = split(&harvest.seen, &members);
         let seed = self.config.seed;
         let choices = select::confidence(&mined, &known, self.config.extras.share, seed, self.epoch + 1);
-        let choices = self.finish(choices, harvest.tally.forwards);
+        let choices = self.finish(choices, harvest.tally.forwards, &harvest.seen);
         let select_s = selecting.elapsed().as_secs_f64();
-        Ok(gathered(harvest, &members, clusters, self.config.cluster.distance, choices, cluster_s, select_s))
+        let chosen = gathered(harvest, &members, clusters, self.config.cluster.distance, choices, cluster_s, select_s);
+        Ok(Chosen { order: Some(order), ..chosen })
     }
 
-    /// S3 and S4 to the letter: a random scan for wrong answers, their clusters thinned or expanded.
+    /// S3 and S4: a scan for wrong answers, at random or where they probably are, their clusters thinned or expanded.
     fn patent(&self, scorer: &Scorer) -> Result<Chosen, ChooseError> {
-        let draws = Draws::new(self.config.seed, self.epoch, Stream::Scan);
-        let order = mine::at_random(&self.samples.last_trained, self.trained_on, draws);
-        let harvest = self.scan(scorer, Rule::Wrong, &order)?;
+        let mut order = self.order(Precedence::None);
+        let harvest = self.scan(scorer, Rule::Wrong, &mut order)?;
         let clustering = Instant::now();
         let (found, others) = split_embeddings(&harvest);
         let clusters = self.cluster(&found, harvest.width)?;
@@ -155,12 +156,26 @@ impl Choosing<'_> {
             ClusterMode::Expand => select::patent_expand(&mined, &expansions, fraction),
             ClusterMode::ThinExpand => select::patent_thin_and_expand(&mined, &expansions, fraction, seed, next),
         };
-        let choices = self.finish(choices, harvest.tally.forwards);
+        let choices = self.finish(choices, harvest.tally.forwards, &harvest.seen);
         let select_s = selecting.elapsed().as_secs_f64();
-        Ok(gathered(harvest, &members, clusters, self.config.cluster.distance, choices, cluster_s, select_s))
+        let chosen = gathered(harvest, &members, clusters, self.config.cluster.distance, choices, cluster_s, select_s);
+        Ok(Chosen { order: Some(order), ..chosen })
     }
 
-    fn scan(&self, scorer: &Scorer, rule: Rule, order: &[u32]) -> Result<Harvest, ScoreError> {
+    /// The order in which the scan visits the images that were not trained on.
+    fn order(&self, precedence: Precedence) -> Order {
+        let plan = OrderPlan {
+            trained_on: self.trained_on,
+            epoch: self.epoch,
+            precedence,
+            random: self.config.mine.random,
+            quota: self.quota() as usize,
+        };
+        let draws = Draws::new(self.config.seed, self.epoch, Stream::Scan);
+        Order::new(&plan, self.samples, |id| self.pool.label(id), draws)
+    }
+
+    fn scan(&self, scorer: &Scorer, rule: Rule, order: &mut Order) -> Result<Harvest, ScoreError> {
         let quota = self.quota() as usize;
         let limits = Limits { quota, forwards: self.plan.forwards(self.config.mine.budget, quota, self.spent) };
         tracing::info!(epoch = self.epoch, candidates = order.len(), quota, forwards = limits.forwards, "scanning");
@@ -188,8 +203,13 @@ impl Choosing<'_> {
         Ok(clusters)
     }
 
-    /// Cuts the choices to what the plan still pays for after the scan, and orders them.
-    fn finish(&self, choices: Vec<Choice>, forwards: u64) -> Vec<Choice> {
+    /// Cuts the choices to what the plan still pays for after the scan, and orders them. A choice among what was scanned
+    /// has the probability of being scanned besides its own.
+    fn finish(&self, mut choices: Vec<Choice>, forwards: u64, seen: &[Seen]) -> Vec<Choice> {
+        let scanned: HashMap<u32, f32> = seen.iter().map(|seen| (seen.sample, seen.inclusion)).collect();
+        for choice in &mut choices {
+            choice.inclusion *= scanned.get(&choice.sample).copied().map_or(1.0, f64::from);
+        }
         let (seed, next) = (self.config.seed, self.epoch + 1);
         let affordable = self.plan.visits_left(self.spent + self.plan.cost(0, forwards));
         select::order(&select::cut(&choices, affordable, seed, next), seed, next)
@@ -230,6 +250,7 @@ fn gathered(
 ) -> Chosen {
     Chosen {
         choices,
+        order: None,
         mined: harvest.found() as u64,
         clusters_of_seen: members.iter().map(|member| member.cluster).collect(),
         clusters: clusters.in_use() as u32,

@@ -11,6 +11,7 @@ use super::subset::Subset;
 use super::{ServiceError, plan::Plan};
 use crate::ledger::{EpochCommit, Strata};
 use crate::lists;
+use crate::mine::Order;
 use crate::pool::Pool;
 use crate::select::{self, Stratum};
 use crate::settings;
@@ -105,6 +106,7 @@ impl Run {
         if let Some(scanned_by) = scanned_by {
             for (seen, cluster) in chosen.seen.iter().zip(&chosen.clusters_of_seen) {
                 samples.record_score(seen.sample, scanned_by, &seen.prediction);
+                samples.record_answer(seen.sample, seen.prediction.is_right(self.pool.label(seen.sample)));
                 if let Some(cluster) = cluster {
                     samples.record_cluster(seen.sample, *cluster);
                 }
@@ -113,8 +115,12 @@ impl Run {
                 samples.record_unreadable(*id, scanned_by);
             }
         }
+        for (id, probability) in chosen.order.iter().flat_map(Order::inclusion) {
+            samples.record_inclusion(id, probability);
+        }
         for choice in &chosen.choices {
             samples.record_visit(choice.sample, epoch);
+            samples.record_chosen(choice.sample, choice.inclusion as f32);
         }
     }
 }

@@ -208,3 +208,46 @@ fn one_turn_by_hand_publishes_what_the_service_does() {
         assert!(by_hand.next_is(1));
     }
 }
+
+/// Two turns of `patent` with the same checkpoint: what the second scan has looked at, found, and the samples afterwards.
+fn two_scans(random: f64) -> (f64, f64, Vec<Row>) {
+    let config = format!(
+        "{BY_ITSELF}policy: patent\nmine: {{quota: 0.05, budget: 1000.0, random: {random}}}\ncluster: {{groups: 4}}\n"
+    );
+    let workshop = Workshop::new(4000, &config);
+    for epoch in [0, 1] {
+        workshop.drop_in(epoch, skilled());
+        workshop.mine(epoch).well();
+    }
+    let epochs = workshop.status()["epochs"].clone();
+    let of = |key: &str| epochs[2][key].as_f64().unwrap();
+    (of("scanned"), of("found"), parquet(&workshop.path("state/samples.parquet")).1)
+}
+
+#[test]
+fn patent_goes_first_to_where_history_makes_finds_likely() {
+    let (scanned, found, samples) = two_scans(0.05);
+    let (at_random, found_at_random, samples_at_random) = two_scans(1.0);
+    assert_eq!((found, found_at_random), (200.0, 200.0));
+    // The checkpoint is the same, so what was wrong and was not taken is wrong again.
+    assert!(scanned * 1.4 < at_random, "{scanned} looks against {at_random}");
+
+    // What the list before this scan had was no candidate, and is the same still.
+    let was_none = |row: &&Row| row.number("last_trained") == Some(1.0);
+    let candidates = |samples: &[Row]| -> Vec<f64> {
+        samples.iter().filter(|row| !was_none(row)).map(|row| row.of("inclusion")).collect()
+    };
+    let inclusion = candidates(&samples);
+    assert!(inclusion.iter().all(|&p| p > 0.0 && p <= 1.0), "nothing is never visited");
+    assert!(inclusion.iter().any(|&p| p < 0.5), "and hardly anything is sure to be");
+    // At random every candidate has the same chance: what was scanned of what the last epoch did not train on.
+    let trained = samples_at_random.iter().filter(was_none).count();
+    let expected = at_random / (4000.0 - trained as f64);
+    let same = candidates(&samples_at_random);
+    assert!(same.iter().all(|&p| (p - expected).abs() < 1e-6), "{:?} and not {expected}", same.first());
+    // Half of each group is kept, rounded up.
+    for row in samples_at_random.iter().filter(|row| row.number("last_trained") == Some(2.0)) {
+        let share = row.of("chosen") / expected;
+        assert!(share > 0.4999 && share < 1.0001, "{share}");
+    }
+}

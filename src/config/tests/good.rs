@@ -28,7 +28,7 @@ fn the_least_config_has_the_documented_defaults() {
     assert_eq!(config.checkpoint, checkpoint);
     assert_eq!(config.policy, Policy::Confidence);
     assert_eq!(config.initial.fraction, 0.10);
-    let mine = MineConfig { quota: 0.10, budget: 1.0, confident: 0.9, augment: ScanAugment::None };
+    let mine = MineConfig { quota: 0.10, budget: 1.0, confident: 0.9, random: 0.05, augment: ScanAugment::None };
     assert_eq!(config.mine, mine);
     let cluster = ClusterConfig {
         mode: ClusterMode::Thin,
