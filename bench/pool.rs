@@ -26,6 +26,9 @@ const FINDS: f64 = 1.0 / 7.0;
 /// Of the others this share comes along, so that about as many are chosen as were asked for.
 const EXTRAS: f64 = (1.0 / SEEN as f64 - FINDS) / (1.0 - FINDS);
 const GROUPS: u64 = 64;
+/// `mine.confident` and `mine.random`, as they are by default.
+const CONFIDENT: f32 = 0.9;
+const RANDOM: f64 = 0.05;
 
 fn main() -> Result<(), Box<dyn Error>> {
     let arguments: Vec<String> = std::env::args().skip(1).collect();
@@ -57,19 +60,28 @@ fn main() -> Result<(), Box<dyn Error>> {
 
     let scan = Draws::new(SEED, epoch, Stream::Scan);
     let precedence = mine::Precedence::Stalest;
-    let plan = mine::Plan { trained_on: epoch, epoch, precedence, random: 1.0, quota: choices };
-    let order = mine::Order::new(&plan, &samples, |id| pool.label(id), scan).next_round(choices.saturating_mul(SEEN));
-    stages.end("order")?;
-
-    let seen: Vec<(u32, Prediction)> = order.iter().map(|&id| (id, made_up(id, epoch, &pool))).collect();
+    let plan = mine::Plan { trained_on: epoch, epoch, precedence, random: RANDOM, quota: choices };
+    let mut order = mine::Order::new(&plan, &samples, |id| pool.label(id), scan);
+    let mut seen: Vec<(u32, Prediction)> = Vec::new();
+    loop {
+        let round = order.next_round(choices.saturating_mul(SEEN) - seen.len());
+        if round.is_empty() {
+            break;
+        }
+        for id in round {
+            let said = made_up(id, epoch, &pool);
+            order.learn(Some(said.p_label < CONFIDENT));
+            seen.push((id, said));
+        }
+    }
     drop(order);
-    stages.end("made up")?;
+    stages.end("order")?;
 
     let member = |&(sample, said): &(u32, Prediction)| Member {
         sample,
         cluster: u32::try_from(u64::from(said.loss.to_bits()) % GROUPS).ok(),
     };
-    let of = |found| seen.iter().filter(move |(_, said)| (said.p_label < 0.9) == found).map(member);
+    let of = |found| seen.iter().filter(move |(_, said)| (said.p_label < CONFIDENT) == found).map(member);
     let (mined, known): (Vec<Member>, Vec<Member>) = (of(true).collect(), of(false).collect());
     let found = mined.len() as u64;
     let chosen = select::confidence(&mined, &known, EXTRAS, SEED, next);

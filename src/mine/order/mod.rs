@@ -192,7 +192,7 @@ impl Order {
 
     /// Makes known what came of the next image of the round: whether it is a find, or nothing where it cannot be read.
     /// Returns the image's cell.
-    pub(super) fn learn(&mut self, find: Option<bool>) -> usize {
+    pub fn learn(&mut self, find: Option<bool>) -> usize {
         let Some(&Pick { place, walked }) = self.round.get(self.known) else { return usize::MAX };
         self.known += 1;
         let cell = self.cell_of.get(place as usize).map_or(usize::MAX, |&cell| cell as usize);
