@@ -31,9 +31,10 @@ def main():
     parser.add_argument("--seeds", type=int, nargs="+", default=[1, 2, 3])
     parser.add_argument("--modes", nargs="+", default=["expand", "thin"], help="of cluster.mode")
     parser.add_argument("--gleaner", default="target/release/gleaner", help="the program, with its trainer beside it")
+    parser.add_argument("--set", nargs="*", default=[], metavar="KEY=VALUE", help="other settings of the runs")
     options = parser.parse_args()
     call = lambda *words, **more: subprocess.run([options.gleaner, *map(str, words)], cwd=harness.ROOT, check=True, **more)
-    runs = [run(call, mode, seed) for mode in options.modes for seed in options.seeds]
+    runs = [run(call, mode, seed, options.set) for mode in options.modes for seed in options.seeds]
     table = [["`cluster.mode`", "seed", "wrong in the pool", "finds per forward", "times random order", "by epoch"]]
     for it in runs:
         by_epoch = ", ".join(f"{epoch['ratio']:.2f}" for epoch in it["epochs"])
@@ -43,10 +44,10 @@ def main():
         of_mode = [it for it in runs if it["mode"] == mode]
         overall[mode] = sum(it["random_forwards"] for it in of_mode) / sum(it["forwards"] for it in of_mode)
         table.append([mode, "all", f"{statistics.mean(it['rate'] for it in of_mode):.3f}", "", f"**{overall[mode]:.2f}**", ""])
-    harness.keep("finds", {"bar": 2.0, "overall": overall, "runs": runs}, table)
+    harness.keep("finds", {"bar": 2.0, "settings": options.set, "overall": overall, "runs": runs}, table)
 
 
-def run(call, mode, seed):
+def run(call, mode, seed, more):
     folder = FOLDER / f"{mode}-{seed}"
     shutil.rmtree(folder, ignore_errors=True)
     folder.mkdir(parents=True)
@@ -59,6 +60,7 @@ def run(call, mode, seed):
         "plan.cost": 2.5, "stop.accuracy": "", "stop.patience": "", "stop.epochs": EPOCHS[-1] + 2,
     }
     settings = ["-c", CONFIG, *[word for key, value in settings.items() for word in ("--set", f"{key}={value}")]]
+    settings += [word for setting in more for word in ("--set", setting)]
     print(f"=== {mode}, seed {seed} ===", flush=True)
     with open(folder / "log.txt", "w") as log:
         call("run", *settings, stderr=log, stdout=subprocess.DEVNULL)

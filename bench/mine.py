@@ -29,8 +29,8 @@ FASHION = ROOT / "data/fashion-mnist"
 # name: (list, graph, side, channels, images a turn)
 SUBJECTS = {
     "fashion": (FASHION / "pool.txt", DATA / "graphs/convnet.onnx", 28, 1, 32_768),
-    "mobilenet_v3_small": (None, DATA / "graphs/mobilenet_v3_small.onnx", 224, 3, 4_096),
-    "efficientnet_lite0": (None, DATA / "graphs/efficientnet_lite0.onnx", 224, 3, 1_536),
+    "mobilenet_v3_small": (None, DATA / "graphs/mobilenet_v3_small.onnx", 224, 3, 2_048),
+    "efficientnet_lite0": (None, DATA / "graphs/efficientnet_lite0.onnx", 224, 3, 768),
 }
 
 
@@ -73,7 +73,7 @@ def scan(name, options, rows):
     batch = files.turn()["batch"]
     contenders = [
         gleaner("decode", name, options, count), gleaner("ready", name, options, count, batch),
-        gleaner("plain", name, options, count, batch), files, gleaner("cache", name, options, count), *others,
+        gleaner("plain", name, options, count, batch), files, gleaner("cache", name, options, count, batch), *others,
     ]
     decoding, ready, plain, files, cache, workers, loader = turns(contenders, options)
     # The limit of every round from the figures of that round.
@@ -117,14 +117,14 @@ def gleaner(mode, name, options, count, batch=None, threads=None):
         "pixels": {"size": [side, side], "channels": channels, "mean": [0.5] * channels, "std": [0.25] * channels,
                    **({"crop_fraction": 0.875} if side > 28 else {})},
         "model": {"start": str(graph)},
-        "score": {"threads": threads, "device": "cpu"},
+        # What the scan from files has found for itself holds for all.
+        "score": {"threads": threads, "device": "cpu", "batch": batch or "auto"},
         "cache": {"folder": str(folder / "cache")},
         "state": {"folder": str(folder / "state")},
     }))
     if mode == "cache":
         shutil.rmtree(folder / "cache", ignore_errors=True)
-    batch = [batch] if batch else []
-    return Contender(f"gleaner {mode}", [PROGRAM, mode, config, source, graph, count, *batch])
+    return Contender(f"gleaner {mode}", [PROGRAM, mode, config, source, graph, count, *([batch] if batch else [])])
 
 
 def python(mode, name, options, count):

@@ -8,6 +8,7 @@ use crate::draw::Draws;
 use crate::pixels::Augment;
 use crate::pool::Pool;
 use crate::prediction::Prediction;
+use crate::progress::Progress;
 use crate::score::{ScoreError, Scorer, Tally, Visit};
 
 /// When a scan ends.
@@ -99,6 +100,7 @@ impl Scan<'_> {
             ended: if self.limits.quota == 0 { Ended::Quota } else { Ended::Exhausted },
         };
         let mut cells = Vec::new();
+        let mut progress = Progress::begin("scanning", self.limits.forwards.min(order.len()) as u64);
         while harvest.ended == Ended::Exhausted {
             // An image that could not be read has cost no forward, so others may take its place.
             let allowed = self.limits.forwards.saturating_sub(harvest.seen.len());
@@ -109,7 +111,7 @@ impl Scan<'_> {
                 }
                 break;
             }
-            self.visit(scorer, &round, order, &mut cells, &mut harvest)?;
+            self.visit(scorer, &round, order, &mut cells, &mut harvest, &mut progress)?;
         }
         let inclusion = order.inclusion_of_cells();
         for (seen, &cell) in harvest.seen.iter_mut().zip(&cells) {
@@ -126,6 +128,7 @@ impl Scan<'_> {
         order: &mut Order,
         cells: &mut Vec<usize>,
         harvest: &mut Harvest,
+        progress: &mut Progress,
     ) -> Result<(), ScoreError> {
         let mut found = harvest.found();
         let tally = scorer.scan(self.pool, round, self.augment.as_ref(), |visit| {
@@ -133,6 +136,7 @@ impl Scan<'_> {
                 harvest.ended = Ended::Cancelled;
                 return ControlFlow::Break(());
             }
+            progress.step();
             match visit {
                 Visit::Skipped { sample, reason } => {
                     order.learn(None);
@@ -141,6 +145,9 @@ impl Scan<'_> {
                 Visit::Scored { sample, prediction, embedding } => {
                     let find = self.rule.finds(&prediction, self.pool.label(sample));
                     found += usize::from(find);
+                    if find {
+                        progress.find();
+                    }
                     cells.push(order.learn(Some(find)));
                     harvest.seen.push(Seen { sample, prediction, found: find, inclusion: f32::NAN });
                     harvest.embeddings.extend_from_slice(embedding);

@@ -4,11 +4,12 @@ use std::path::Path;
 use std::sync::Arc;
 use std::thread::{self, JoinHandle};
 
+use super::batch::{self, Clock};
 use super::device::{Build, Provider};
 use super::engine::{self, Engine};
 use super::graph::Graph;
 use super::session::Session;
-use super::{Batch, Device, Options, Precision, ScoreError, batch, runtime};
+use super::{Batch, Device, Options, Precision, ScoreError, runtime};
 use crate::onnx::{Model, OutputKind};
 
 /// What a caller needs to know of a loaded checkpoint.
@@ -80,7 +81,8 @@ fn on(graph: &Arc<Graph>, options: &Options, mut build: Build<'_>) -> Result<Ass
         (Some(fixed), _) | (None, Batch::Of(fixed)) => fixed.max(1),
         (None, Batch::Auto) => {
             let mut session = Session::load(Arc::clone(graph), &graph.bytes(None)?, &build, None)?;
-            batch::find(&mut session, graph)?
+            let alone = !build.provider.is_gpu() && build.threads == 1;
+            batch::find(&mut session, graph, if alone { Clock::Thread } else { Clock::Wall })?
         }
     };
     let bytes = graph.bytes(Some(batch))?;

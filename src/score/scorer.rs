@@ -22,8 +22,9 @@ use crate::prediction::Prediction;
 
 /// Jobs on their way for each worker: the one in work and one that waits, lest a slow visit leave anybody idle.
 const AHEAD: usize = 2;
-/// Images that a worker is handed at a time, at least: handing over costs as much as a few small images.
-const JOB: usize = 32;
+/// Bytes of images that a worker is handed at a time, if a batch is less: handing over costs as much as a few small
+/// images, while with large ones the last job of a scan would keep one worker busy and the others waiting.
+const JOB_BYTES: usize = 32 << 10;
 
 /// A checkpoint ready to score images.
 ///
@@ -130,7 +131,8 @@ impl Scorer {
         let mut tally = Tally::default();
         let result = thread::scope(|scope| {
             let most = engines.len() * AHEAD;
-            let size = self.facts.batch * JOB.div_ceil(self.facts.batch);
+            let batch_bytes = self.facts.batch * preprocess.bytes();
+            let size = self.facts.batch * (JOB_BYTES / batch_bytes.max(1)).max(1);
             let mut workers = Vec::new();
             for (index, engine) in engines.iter_mut().take(samples.len().div_ceil(size)).enumerate() {
                 let (queue, stop, graph, batch) = (&queue, &stop, &self.graph, self.facts.batch);
