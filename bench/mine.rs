@@ -53,6 +53,9 @@ fn main() -> anyhow::Result<()> {
     }
 }
 
+/// What ready tensors may take in memory.
+const READY_BYTES: usize = 512 << 20;
+
 struct Bench {
     config: Config,
     pool: Pool,
@@ -78,7 +81,8 @@ impl Bench {
         })
     }
 
-    /// As a scan on the processor: a session with one thread for each thread.
+    /// As a scan on the processor: a session with one thread for each thread. The tensors are images of the list, each its
+    /// own, as many as [`READY_BYTES`] hold.
     fn ready(&self, batch: usize) -> anyhow::Result<()> {
         let preprocess = settings::preprocess(&self.config);
         let threads = settings::threads(self.config.score.threads);
@@ -92,18 +96,25 @@ impl Bench {
         let input_name = onnx::fold_pixels(&mut model, &classifier, &pixel_input(&preprocess))?;
         onnx::set_batch(&mut model, Some(batch));
         let shape = [batch, preprocess.height as usize, preprocess.width as usize, preprocess.channels.count()];
-        let mut sessions = (0..threads)
-            .map(|_| Ok((session(&model, 1, true)?, vec![127u8; shape.iter().product()])))
-            .collect::<anyhow::Result<Vec<_>>>()?;
+        let mut sessions = (0..threads).map(|_| session(&model, 1, true)).collect::<anyhow::Result<Vec<_>>>()?;
+        let mut loader = Loader::new(&preprocess);
+        let images = self.count.min(READY_BYTES / preprocess.bytes()) / batch * batch;
+        let mut tensors = vec![0u8; images * preprocess.bytes()];
+        for (sample, pixels) in (0..).zip(tensors.chunks_exact_mut(preprocess.bytes())) {
+            loader.load(&self.pool.path(sample), pixels)?;
+        }
+        let tensors: Vec<&[u8]> = tensors.chunks_exact(batch * preprocess.bytes()).collect();
         let runs = self.count / batch / threads;
         self.turns(Some(runs * batch * threads), |_| {
             std::thread::scope(|scope| {
                 let running: Vec<_> = sessions
                     .iter_mut()
-                    .map(|(session, pixels)| {
-                        scope.spawn(|| {
-                            (0..runs).try_for_each(|_| {
-                                let input = TensorRef::from_array_view((shape, pixels.as_slice()))?;
+                    .enumerate()
+                    .map(|(thread, session)| {
+                        let (tensors, input_name) = (&tensors, &input_name);
+                        scope.spawn(move || {
+                            tensors.iter().cycle().skip(thread * runs).take(runs).try_for_each(|pixels| {
+                                let input = TensorRef::from_array_view((shape, *pixels))?;
                                 session.run(ort::inputs![input_name.as_str() => input]).map(drop)
                             })
                         })

@@ -173,6 +173,7 @@ fn folders(findings: &mut Findings, config: &Config) {
         ("checkpoint.folder", &config.checkpoint.folder),
         ("lists.folder", &config.lists.folder),
         ("state.folder", &config.state.folder),
+        ("cache.folder", &config.cache.folder),
     ] {
         let existing = folder.ancestors().find(|folder| folder.as_os_str().is_empty() || folder.exists());
         let place = existing.filter(|folder| !folder.as_os_str().is_empty()).unwrap_or(Path::new("."));
