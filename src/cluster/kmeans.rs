@@ -31,7 +31,7 @@ pub struct Options {
 }
 
 impl Options {
-    /// The defaults: Euclidean; 8 starts, fewer from 32 groups on and 4 from 64 on, where one badly placed centroid
+    /// The defaults: Euclidean; 8 starts, fewer with more than 32 groups and 4 from 64 on, where one badly placed centroid
     /// matters less; 10 iterations; a sample of 8,192 embeddings or 128 per group, whichever is more; and as much work as
     /// that takes.
     ///
