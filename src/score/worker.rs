@@ -1,4 +1,4 @@
-//! The work on one batch: images into its slots, and the batch through the model.
+//! The work on a job: images into the slots of its batches, then the batches through the model.
 
 use std::sync::atomic::{AtomicBool, Ordering};
 use std::sync::mpsc::{Receiver, SyncSender};
@@ -40,7 +40,8 @@ pub(super) struct Source<'a> {
     pub(super) augment: Option<&'a (Augment, Draws)>,
 }
 
-/// Takes batches off the queue until it is closed, or `stop` is set.
+/// Takes jobs off the queue until it is closed, or `stop` is set. All images of a job are decoded before its first batch
+/// is run: neither decoding nor the model has to win back the processor's caches for every small batch.
 pub(super) fn serve(
     queue: &Mutex<Receiver<Job<'_>>>,
     stop: &AtomicBool,
@@ -56,10 +57,10 @@ pub(super) fn serve(
         if stop.load(Ordering::Relaxed) {
             return;
         }
-        let mut done = Done::default();
-        let result = job.samples.chunks(batch).try_for_each(|samples| {
-            done.failures.extend(slots.fill(samples));
-            done.outputs.append(engine.run(&mut slots.pixels, graph)?);
+        let mut done = Done { failures: slots.fill(job.samples), outputs: Outputs::default() };
+        let batches = slots.batches.iter_mut().take(job.samples.len().div_ceil(batch));
+        let result = batches.map(|pixels| engine.run(pixels, graph)).try_for_each(|outputs| {
+            done.outputs.append(outputs?);
             Ok(())
         });
         // Whoever waits for it may have broken off the scan.
@@ -67,11 +68,13 @@ pub(super) fn serve(
     }
 }
 
-/// A batch of images: one allocation that is used for every batch of a scan.
+/// The images of a job: allocations that are used for every job of a scan.
 struct Slots<'a> {
     source: Source<'a>,
     loader: Loader,
-    pixels: Vec<u8>,
+    /// The pixels of each batch.
+    batches: Vec<Vec<u8>>,
+    batch: usize,
     /// The image before it is augmented.
     plain: Vec<u8>,
 }
@@ -80,15 +83,17 @@ impl<'a> Slots<'a> {
     fn new(source: Source<'a>, batch: usize) -> Self {
         let size = source.preprocess.bytes();
         let plain = vec![0; if source.augment.is_some() { size } else { 0 }];
-        Self { source, loader: Loader::new(source.preprocess), pixels: vec![0; batch * size], plain }
+        Self { source, loader: Loader::new(source.preprocess), batches: Vec::new(), batch, plain }
     }
 
     /// Puts each image straight into its slot. What the slots behind the last sample hold is of no account.
-    fn fill(&mut self, samples: &[u32]) -> impl Iterator<Item = Option<PixelError>> {
+    fn fill(&mut self, samples: &[u32]) -> Vec<Option<PixelError>> {
         let size = self.source.preprocess.bytes();
-        let Self { source, loader, pixels, plain } = self;
-        let slots = pixels.chunks_exact_mut(size.max(1));
-        samples.iter().zip(slots).map(|(&sample, slot)| source.load(sample, loader, plain, slot).err())
+        let Self { source, loader, batches, batch, plain } = self;
+        let needed = samples.len().div_ceil(*batch).max(batches.len());
+        batches.resize_with(needed, || vec![0; *batch * size]);
+        let slots = batches.iter_mut().flat_map(|pixels| pixels.chunks_exact_mut(size.max(1)));
+        samples.iter().zip(slots).map(|(&sample, slot)| source.load(sample, loader, plain, slot).err()).collect()
     }
 }
 
