@@ -35,7 +35,7 @@ class Contender:
 
     def turn(self, request="go"):
         """One turn: sends the request, returns the answer as a dictionary."""
-        self.process.stdin.write(request + "\n")
+        self.process.stdin.write(f"{request}\n")
         self.process.stdin.flush()
         return json.loads(self._answer("{"))
 
@@ -56,16 +56,17 @@ class Contender:
         self.close()
 
 
-def alternate(contenders, rounds, warm_up=1):
+def alternate(contenders, rounds, warm_up=1, request="go"):
     """Lets every contender take `rounds` turns, one after another, each round beginning with another one.
 
-    Returns a list of answers for each name. The first `warm_up` rounds are not counted.
+    Returns a list of answers for each name. The first `warm_up` rounds are not counted. `request` is the line that each
+    is sent for a turn.
     """
     answers = {contender.name: [] for contender in contenders}
     for number in range(-warm_up, rounds):
         shift = number % len(contenders)
         for contender in contenders[shift:] + contenders[:shift]:
-            answer = contender.turn()
+            answer = contender.turn(request)
             if number >= 0:
                 answers[contender.name].append(answer)
                 print(f"  round {number + 1}/{rounds}  {contender.name}: {answer['seconds']:.3f} s", flush=True)

@@ -9,6 +9,9 @@ For Fashion-MNIST with the 28-pixel convnet, and for JPEG photographs with two I
     files    the scan, from files                                cache   the scan, from the pixel cache
 
 The work-conserving limit of a scan from files is 1 / (1 / ready + 1 / decode): every core busy all the time.
+
+What differs by a few hundredths takes many short turns, so that whatever else the machine does strikes all alike; beside
+Python turns are longer, so that its workers are not measured while they wait for their first batch.
 """
 
 import argparse
@@ -26,12 +29,14 @@ GLEANER = ROOT / "target/release/gleaner"
 DATA = ROOT / "bench/data"
 FASHION = ROOT / "data/fashion-mnist"
 
-# name: (list, graph, side, channels, images a turn)
+# name: (list, graph, side, channels, images of a long turn)
 SUBJECTS = {
     "fashion": (FASHION / "pool.txt", DATA / "graphs/convnet.onnx", 28, 1, 32_768),
     "mobilenet_v3_small": (None, DATA / "graphs/mobilenet_v3_small.onnx", 224, 3, 2_048),
     "efficientnet_lite0": (None, DATA / "graphs/efficientnet_lite0.onnx", 224, 3, 768),
 }
+# A long turn is so many short ones, and there are so many times as many rounds of the short ones.
+SHORT, MANY = 2, 4
 
 
 def main():
@@ -67,7 +72,7 @@ def decode(options, rows):
     for name, count in (("fashion", 16_384), ("mobilenet_v3_small", 1_024)):
         warm(SUBJECTS[name][0] or options.jpegs)
         ours, pillow = turns(
-            [gleaner("decode", name, options, count, threads=1), python("pillow", name, options, count)], options)
+            [gleaner("decode", name, options, threads=1), python("pillow", name, options)], options.rounds, count)
         what = "PNG 28 x 28" if name == "fashion" else "JPEG to 224 x 224"
         results[what] = compare(rows, f"decoding {what}, one thread", ours, "Pillow", pillow)
     return results
@@ -76,26 +81,26 @@ def decode(options, rows):
 def scan(name, options, rows):
     count = SUBJECTS[name][4]
     warm(SUBJECTS[name][0] or options.jpegs)
-    others = [python("workers", name, options, count), python("dataloader", name, options, count)]
-    files = gleaner("files", name, options, count)
-    batch = files.turn()["batch"]
-    contenders = [
-        gleaner("decode", name, options, count), gleaner("ready", name, options, count, batch),
-        gleaner("plain", name, options, count, batch), files, gleaner("cache", name, options, count, batch), *others,
-    ]
-    decoding, ready, plain, files, cache, workers, loader = turns(contenders, options)
+    files = gleaner("files", name, options)
+    batch = files.turn(count)["batch"]
+    cache = gleaner("cache", name, options, batch)
+    alone = [gleaner(mode, name, options, batch) for mode in ("decode", "ready", "plain")]
+    decoding, ready, plain, files_short, cache_short = turns(
+        [*alone, files, cache], options.rounds * MANY, count // SHORT, close=alone)
+    others = [python(mode, name, options) for mode in ("workers", "dataloader")]
+    files, cache, workers, loader = turns([files, cache, *others], options.rounds, count)
     # The limit of every round from the figures of that round.
     limit = [{"rate": 1 / (1 / a["rate"] + 1 / b["rate"])} for a, b in zip(ready, decoding)]
     result = {"batch": batch}
     for title, ours, other, theirs in (
-        ("from files", files, "work-conserving limit", limit), ("from the cache", cache, "ready tensors", ready),
+        ("from files", files_short, "work-conserving limit", limit), ("from the cache", cache_short, "ready tensors", ready),
         ("from files", files, "Python, two workers", workers), ("from files", files, "DataLoader, two workers", loader),
         ("from the cache", cache, "Python, two workers", workers), ("ready tensors", ready, "one session, defaults", plain),
     ):
         result[f"{title} / {other}"] = compare(rows, f"{name}, {title}", ours, other, theirs)
     result["images/s"] = {key: median(answers, "rate") for key, answers in
-                          (("decode", decoding), ("ready", ready), ("plain", plain), ("files", files), ("cache", cache),
-                           ("workers", workers), ("dataloader", loader))}
+                          (("decode", decoding), ("ready", ready), ("plain", plain), ("files", files_short),
+                           ("cache", cache_short), ("workers", workers), ("dataloader", loader))}
     return result
 
 
@@ -106,14 +111,15 @@ def compare(rows, what, ours, other, theirs):
     return {"ratio": ratio, "rounds": [a["rate"] / b["rate"] for a, b in zip(ours, theirs)]}
 
 
-def turns(contenders, options):
-    answers = alternate(contenders, options.rounds)
-    for contender in contenders:
+def turns(contenders, rounds, count, close=None):
+    """Turns of `count` images each; then contenders are closed, all or those in `close`."""
+    answers = alternate(contenders, rounds, request=count)
+    for contender in contenders if close is None else close:
         contender.close()
     return [answers[contender.name] for contender in contenders]
 
 
-def gleaner(mode, name, options, count, batch=None, threads=None):
+def gleaner(mode, name, options, batch=None, threads=None):
     source, graph, side, channels, _ = SUBJECTS[name]
     source = source or Path(options.jpegs)
     threads = threads or options.threads
@@ -132,13 +138,13 @@ def gleaner(mode, name, options, count, batch=None, threads=None):
     }))
     if mode == "cache":
         shutil.rmtree(folder / "cache", ignore_errors=True)
-    return Contender(f"gleaner {mode}", [PROGRAM, mode, config, source, graph, count, *([batch] if batch else [])])
+    return Contender(f"gleaner {mode}", [PROGRAM, mode, config, source, graph, *([batch] if mode in ("ready", "plain") else [])])
 
 
-def python(mode, name, options, count):
+def python(mode, name, options):
     source, graph, side, channels, _ = SUBJECTS[name]
     script = Path(__file__).with_name("mine_python.py")
-    return Contender(f"python {mode}", [sys.executable, script, mode, source or options.jpegs, graph, count, side, channels])
+    return Contender(f"python {mode}", [sys.executable, script, mode, source or options.jpegs, graph, side, channels])
 
 
 if __name__ == "__main__":

@@ -1,14 +1,14 @@
 //! gleaner's side of `make bench-mine`: one way of doing the scan's work a process, a turn a line on standard input.
 //!
 //! ```text
-//! bench-mine decode  CONFIG LIST GRAPH COUNT            the images alone, on score.threads threads
-//! bench-mine ready   CONFIG LIST GRAPH COUNT BATCH      ready tensors alone, in sessions as a scan has them
-//! bench-mine plain   CONFIG LIST GRAPH COUNT BATCH      ready tensors alone, the graph as it is, one session as by default
-//! bench-mine files   CONFIG LIST GRAPH COUNT            a scan, from the files
-//! bench-mine cache   CONFIG LIST GRAPH COUNT            a scan, from the pixel cache
+//! bench-mine decode  CONFIG LIST GRAPH            the images alone, on score.threads threads
+//! bench-mine ready   CONFIG LIST GRAPH BATCH      ready tensors alone, in sessions as a scan has them
+//! bench-mine plain   CONFIG LIST GRAPH BATCH      ready tensors alone, the graph as it is, one session as by default
+//! bench-mine files   CONFIG LIST GRAPH            a scan, from the files
+//! bench-mine cache   CONFIG LIST GRAPH            a scan, from the pixel cache
 //! ```
 //!
-//! A turn takes COUNT images of LIST, in an order drawn anew each turn where there are files to read.
+//! The line says how many images of LIST the turn takes, in an order drawn anew each turn where there are files to read.
 
 use std::io::BufRead;
 use std::ops::ControlFlow;
@@ -33,14 +33,13 @@ use rayon::prelude::*;
 
 fn main() -> anyhow::Result<()> {
     let arguments: Vec<String> = std::env::args().skip(1).collect();
-    let [mode, config, list, graph, count, rest @ ..] = arguments.as_slice() else {
-        bail!("give a mode, a config, a list, a graph and a count");
+    let [mode, config, list, graph, rest @ ..] = arguments.as_slice() else {
+        bail!("give a mode, a config, a list and a graph");
     };
     let bench = Bench {
         config: Config::load(Path::new(config), &[])?,
         pool: Pool::load(Path::new(list))?,
         graph: PathBuf::from(graph),
-        count: count.parse().context("count")?,
     };
     let batch = || -> anyhow::Result<usize> { Ok(rest.first().context("give a batch")?.parse()?) };
     match mode.as_str() {
@@ -60,7 +59,6 @@ struct Bench {
     config: Config,
     pool: Pool,
     graph: PathBuf,
-    count: usize,
 }
 
 impl Bench {
@@ -68,7 +66,7 @@ impl Bench {
         let preprocess = settings::preprocess(&self.config);
         let threads = settings::threads(self.config.score.threads);
         let workers = rayon::ThreadPoolBuilder::new().num_threads(threads).build()?;
-        self.turns(None, |order| {
+        self.turns(serde_json::json!({}), |order| {
             workers.install(|| {
                 order.par_chunks(64).try_for_each_init(
                     || (Loader::new(&preprocess), vec![0; preprocess.bytes()]),
@@ -77,7 +75,7 @@ impl Bench {
                     },
                 )
             })?;
-            Ok(())
+            Ok(order.len())
         })
     }
 
@@ -98,14 +96,14 @@ impl Bench {
         let shape = [batch, preprocess.height as usize, preprocess.width as usize, preprocess.channels.count()];
         let mut sessions = (0..threads).map(|_| session(&model, 1, true)).collect::<anyhow::Result<Vec<_>>>()?;
         let mut loader = Loader::new(&preprocess);
-        let images = self.count.min(READY_BYTES / preprocess.bytes()) / batch * batch;
+        let images = (self.pool.len() as usize).min(READY_BYTES / preprocess.bytes()) / batch * batch;
         let mut tensors = vec![0u8; images * preprocess.bytes()];
         for (sample, pixels) in (0..).zip(tensors.chunks_exact_mut(preprocess.bytes())) {
             loader.load(&self.pool.path(sample), pixels)?;
         }
         let tensors: Vec<&[u8]> = tensors.chunks_exact(batch * preprocess.bytes()).collect();
-        let runs = self.count / batch / threads;
-        self.turns(Some(runs * batch * threads), |_| {
+        self.turns(serde_json::json!({}), |order| {
+            let runs = order.len() / batch / threads;
             std::thread::scope(|scope| {
                 let running: Vec<_> = sessions
                     .iter_mut()
@@ -122,9 +120,10 @@ impl Bench {
                     .collect();
                 running.into_iter().try_for_each(|one| {
                     let done: Result<(), ort::Error> = one.join().map_err(|_| anyhow!("a thread ended"))?;
-                    Ok(done?)
+                    done.map_err(anyhow::Error::from)
                 })
-            })
+            })?;
+            Ok(runs * batch * threads)
         })
     }
 
@@ -141,13 +140,13 @@ impl Bench {
         };
         let mut session = session(&model, settings::threads(self.config.score.threads), false)?;
         let pixels = vec![0.5f32; shape.iter().product()];
-        let runs = self.count / batch;
-        self.turns(Some(runs * batch), |_| {
+        self.turns(serde_json::json!({}), |order| {
+            let runs = order.len() / batch;
             for _ in 0..runs {
                 let input = TensorRef::from_array_view((shape, &*pixels))?;
                 session.run(ort::inputs![classifier.input.as_str() => input])?;
             }
-            Ok(())
+            Ok(runs * batch)
         })
     }
 
@@ -166,36 +165,31 @@ impl Bench {
         let Facts { batch, workers, provider, .. } = scorer.facts();
         eprintln!("batches of {batch}, {workers} workers, {provider}");
         let batch = *batch;
-        self.turns_with(None, serde_json::json!({"batch": batch}), |order| {
+        self.turns(serde_json::json!({"batch": batch}), |order| {
             let tally = scorer.scan(&self.pool, order, None, |_| ControlFlow::Continue(()))?;
             if tally.scored == order.len() as u64 {
-                Ok(())
+                Ok(order.len())
             } else {
                 bail!("{} images could not be read", tally.skipped)
             }
         })
     }
 
-    fn turns(&self, images: Option<usize>, turn: impl FnMut(&[u32]) -> anyhow::Result<()>) -> anyhow::Result<()> {
-        self.turns_with(images, serde_json::json!({}), turn)
-    }
-
-    fn turns_with(
+    /// Takes turns; `turn` gives how many images it took. `more` goes into every answer.
+    fn turns(
         &self,
-        images: Option<usize>,
         more: serde_json::Value,
-        mut turn: impl FnMut(&[u32]) -> anyhow::Result<()>,
+        mut turn: impl FnMut(&[u32]) -> anyhow::Result<usize>,
     ) -> anyhow::Result<()> {
         println!("ready");
         for (number, line) in (0..).zip(std::io::stdin().lock().lines()) {
-            line?;
+            let count = line?.trim().parse().context("a line says how many images a turn takes")?;
             let mut order: Vec<u32> = (0..self.pool.len()).collect();
             Draws::new(self.config.seed, number, Stream::Scan).shuffle(&mut order);
-            order.truncate(self.count);
+            order.truncate(count);
             let start = Instant::now();
-            turn(&order)?;
+            let images = turn(&order)?;
             let seconds = start.elapsed().as_secs_f64();
-            let images = images.unwrap_or(order.len());
             let mut answer = serde_json::json!({"seconds": seconds, "images": images, "rate": images as f64 / seconds});
             if let (Some(answer), Some(more)) = (answer.as_object_mut(), more.as_object()) {
                 answer.extend(more.clone());

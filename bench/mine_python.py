@@ -1,10 +1,10 @@
 """Other people's side of `make bench-mine`: the scan's work as it is done in Python, a turn a line on standard input.
 
-    python bench/mine_python.py pillow      LIST GRAPH COUNT SIDE CHANNELS       decoding alone, in one thread
-    python bench/mine_python.py workers     LIST GRAPH COUNT SIDE CHANNELS       Pillow in two processes, onnxruntime
-    python bench/mine_python.py dataloader  LIST GRAPH COUNT SIDE CHANNELS       PyTorch's DataLoader with two workers, onnxruntime
+    python bench/mine_python.py pillow      LIST GRAPH SIDE CHANNELS       decoding alone, in one thread
+    python bench/mine_python.py workers     LIST GRAPH SIDE CHANNELS       Pillow in two processes, onnxruntime
+    python bench/mine_python.py dataloader  LIST GRAPH SIDE CHANNELS       PyTorch's DataLoader with two workers, onnxruntime
 
-`workers` hands bytes between processes and normalises in the one that scores, which is the faster way round.
+The line says how many images the turn takes. `workers` hands bytes between processes and normalises in the one that scores, which is the faster way round.
 """
 
 import json
@@ -70,12 +70,12 @@ def score(session, batch):
 
 def main():
     global IMAGES
-    mode, source, graph, count, side, channels = sys.argv[1:]
-    count = int(count)
+    mode, source, graph, side, channels = sys.argv[1:]
     IMAGES = Images(source, int(side), int(channels))
     turn = {"pillow": pillow, "workers": workers, "dataloader": dataloader}[mode](graph)
     print("ready", flush=True)
-    for number, _ in enumerate(sys.stdin):
+    for number, line in enumerate(sys.stdin):
+        count = int(line)
         order = random.Random(number).sample(range(len(IMAGES)), count)
         start = time.perf_counter()
         assert turn(order) == count

@@ -1,4 +1,4 @@
-//! The file as memory that is only read.
+//! The table of the file as memory that is only read.
 
 use std::fs::File;
 use std::io;
@@ -6,7 +6,7 @@ use std::sync::atomic::AtomicU64;
 
 use memmap2::{MmapOptions, MmapRaw};
 
-/// A read-only map of a whole file, shared with every process that writes to the file.
+/// A read-only map of the front of a file, shared with every process that writes to the file.
 #[derive(Debug)]
 pub(super) struct Map {
     raw: MmapRaw,
@@ -21,9 +21,8 @@ impl Map {
         Ok(Self { raw, words: length / size_of::<u64>() })
     }
 
-    /// The file as words; the only way in. Others may write to the file at any time, so each word is loaded by itself
-    /// (`Relaxed`, the one ordering that is allowed on memory mapped read-only), and what was loaded is believed only
-    /// if its checksum agrees.
+    /// What is mapped, as words; the only way in. Others may write to the file at any time, so each word is loaded by
+    /// itself (`Relaxed`, the one ordering that is allowed on memory mapped read-only).
     pub(super) fn words(&self) -> &[AtomicU64] {
         // SAFETY: the map is `words * 8` bytes long or longer, begins at a page and so at a multiple of 8, and lives as
         // long as `self`. Memory that somebody else may write to is looked at through atomics, which ask for no more;

@@ -1,10 +1,11 @@
 //! Decoded images, kept: the pixels of an image are made once and then copied.
 //!
 //! One file for each preprocessing, `<folder>/<key>.pixels`; the key names everything that decides about pixels. It has
-//! its full size from the start, at most `cache.max_gib`, and takes as much of the disk as was put in. All processes that use it (the service, a
-//! training step, `gleaner score`) read it through a map and fill it side by side, through the system; what one puts
-//! in, the others find. It is only a cache: it may be deleted at any time, even while it is in use, and a damaged or
-//! foreign one is made anew. (Deleted, not cut short: to cut a mapped file ends whoever reads it.)
+//! its full size from the start, at most `cache.max_gib`, and takes as much of the disk as was put in. All processes
+//! that use it (the service, a training step, `gleaner score`) find their way in it through a map of its table, and copy
+//! pixels out and in side by side; what one puts in, the others find. It is only a cache: it may be deleted at any time,
+//! even while it is in use, and a damaged or foreign one is made anew. (Deleted, not cut short within its table: that
+//! ends whoever has it mapped.)
 //!
 //! Nothing is flushed to the disk, and no reader waits for a writer. Instead nothing is believed: every read takes the
 //! checksum of the image's path, the state of its file, and the pixels. Half-written pixels, lost pages after a power
@@ -135,7 +136,7 @@ impl Cache {
         }
         let wanted = Wanted { path: &path, key: &key, image, new, slots, max_bytes };
         let Some(Opened { file, layout, writable }) = wanted.open()? else { return Ok(Self::off()) };
-        let map = Map::of(&file, layout.length).map_err(CacheError::system(&path, "cannot be mapped"))?;
+        let map = Map::of(&file, layout.first).map_err(CacheError::system(&path, "cannot be mapped"))?;
         let (_, next) = table::survey(&file, &layout).map_err(CacheError::system(&path, "cannot be read"))?;
         let fill = Fill::new(file, writable, settings.keep_free);
         fill.pass_over(next);
@@ -211,12 +212,13 @@ impl Open {
 
     /// Copies the pixels of a slot, if they are those of the image's file as it is now; `stamp` looks at the file.
     fn read(&self, slot: u64, hash: u128, out: &mut [u8], stamp: impl FnOnce() -> Option<Stamp>) -> bool {
-        let Some(record) = self.table().record(slot, hash) else { return false };
+        let read = Record::read(self.fill.file(), &self.layout, slot, out);
+        let Some(record) = read.filter(|record| record.hash == hash) else { return false };
         let seen = self.seen(slot);
         if !seen && stamp() != Some(record.stamp) {
             return false;
         }
-        let good = self.table().copy(slot, &record, out);
+        let good = record.is_of(out);
         if good && !seen {
             self.see(slot);
         }

@@ -1,13 +1,14 @@
 //! Finding an image's slot, and reading what is there.
 
 use std::fs::File;
-use std::io;
+use std::io::{self, IoSliceMut};
 use std::os::unix::fs::FileExt as _;
 use std::sync::atomic::{AtomicU64, Ordering};
 
+use rustix::io::preadv;
 use twox_hash::XxHash3_64;
 
-use super::layout::{Layout, RECORD};
+use super::layout::{Layout, RECORD, WORD};
 
 /// Longer runs of taken cells do not come about in a table half full; in a damaged one the search has an end.
 const PROBES: u64 = 256;
@@ -45,15 +46,29 @@ impl Record {
         bytes
     }
 
-    /// As it stands in a slot. Another process may be about to change it.
-    fn read(slot: &[AtomicU64]) -> Option<Self> {
-        let [low, high, length, modified, check] = slot.first_chunk::<RECORD>()?;
+    /// The record and the pixels that stand in a slot; none if the slot is not there. Another process may be about to
+    /// change it: they are believed only if they are each other's, see [`is_of`](Self::is_of).
+    ///
+    /// Read through the system and not by the map: the first touch of a mapped page costs more than this copy, and a disk
+    /// that fails or a file that was cut short is an image to be decoded, not the end of the process.
+    pub(super) fn read(file: &File, layout: &Layout, slot: u64, pixels: &mut [u8]) -> Option<Self> {
+        let mut words = [0; RECORD * WORD as usize];
+        let wanted = words.len() + pixels.len();
+        let parts = &mut [IoSliceMut::new(&mut words), IoSliceMut::new(pixels)];
+        let read = preadv(file, parts, layout.slot(slot)).ok()?;
+        let [low, high, length, modified, check] = *words.as_chunks::<8>().0 else { return None };
+        let [length, modified, check] = [length, modified, check].map(u64::from_ne_bytes);
         let mut hash = [0; 16];
         let (front, back) = hash.split_at_mut(8);
-        front.copy_from_slice(&load(low).to_ne_bytes());
-        back.copy_from_slice(&load(high).to_ne_bytes());
-        let stamp = Stamp { length: load(length), modified: load(modified) };
-        Some(Self { hash: u128::from_ne_bytes(hash), stamp, check: load(check) })
+        front.copy_from_slice(&low);
+        back.copy_from_slice(&high);
+        let record = Self { hash: u128::from_ne_bytes(hash), stamp: Stamp { length, modified }, check };
+        (read == wanted).then_some(record)
+    }
+
+    /// Whether it was made of these pixels.
+    pub(super) fn is_of(&self, pixels: &[u8]) -> bool {
+        Self::of(self.hash, self.stamp, pixels) == *self
     }
 }
 
@@ -68,14 +83,14 @@ pub(super) enum Probe {
     Crowded,
 }
 
-/// The map by its parts.
+/// The map, and what stands where in it.
 #[derive(Clone, Copy)]
 pub(super) struct Table<'a> {
     pub(super) words: &'a [AtomicU64],
     pub(super) layout: &'a Layout,
 }
 
-impl<'a> Table<'a> {
+impl Table<'_> {
     /// Looks for an image. Half of its hash is compared here, so by far most of the time it is that image's slot; who
     /// reads holds the whole hash against the record.
     pub(super) fn probe(&self, hash: u128) -> Probe {
@@ -86,7 +101,7 @@ impl<'a> Table<'a> {
             match self.word(self.layout.cell(cell)) {
                 0 => return Probe::Free(cell),
                 word if word >> 32 == tag(hash) => {
-                    if let Some(slot) = self.slot_of(word) {
+                    if let Some(slot) = slot_of(self.layout, word) {
                         return Probe::Taken(slot);
                     }
                 }
@@ -97,44 +112,14 @@ impl<'a> Table<'a> {
         Probe::Crowded
     }
 
-    /// The record of an image in a slot, if it is this image's.
-    pub(super) fn record(&self, slot: u64, hash: u128) -> Option<Record> {
-        Record::read(self.slot(slot)?).filter(|record| record.hash == hash)
-    }
-
-    /// Copies the pixels of a slot; false if they are not those that the record is of.
-    pub(super) fn copy(&self, slot: u64, record: &Record, out: &mut [u8]) -> bool {
-        let Some(words) = self.slot(slot).and_then(|words| words.get(RECORD..)) else { return false };
-        let (whole, rest) = out.as_chunks_mut::<8>();
-        if words.len() < whole.len() + usize::from(!rest.is_empty()) {
-            return false;
-        }
-        for (to, from) in whole.iter_mut().zip(words) {
-            *to = load(from).to_ne_bytes();
-        }
-        if let Some(from) = words.get(whole.len()) {
-            let from = load(from).to_ne_bytes();
-            rest.iter_mut().zip(from).for_each(|(to, from)| *to = from);
-        }
-        Record::of(record.hash, record.stamp, out) == *record
-    }
-
     /// What a cell holds for an image in a slot.
     pub(super) fn cell_of(hash: u128, slot: u64) -> u64 {
         (tag(hash) << 32) | (slot + 1)
     }
 
-    fn slot_of(&self, word: u64) -> Option<u64> {
-        slot_of(self.layout, word)
-    }
-
-    fn slot(&self, slot: u64) -> Option<&'a [AtomicU64]> {
-        let start = index(self.layout.slot(slot));
-        self.words.get(start..index(self.layout.slot(slot + 1)))
-    }
-
     fn word(&self, offset: u64) -> u64 {
-        self.words.get(index(offset)).map(load).unwrap_or_default()
+        let index = usize::try_from(offset / WORD).ok();
+        index.and_then(|index| self.words.get(index)).map(|word| word.load(Ordering::Relaxed)).unwrap_or_default()
     }
 }
 
@@ -162,13 +147,4 @@ fn slot_of(layout: &Layout, word: u64) -> Option<u64> {
 
 fn tag(hash: u128) -> u64 {
     u64::try_from(hash & u128::from(u32::MAX)).unwrap_or_default()
-}
-
-/// The word at an offset in bytes.
-fn index(offset: u64) -> usize {
-    usize::try_from(offset / super::layout::WORD).unwrap_or(usize::MAX)
-}
-
-fn load(word: &AtomicU64) -> u64 {
-    word.load(Ordering::Relaxed)
 }

@@ -24,7 +24,7 @@ use crate::prediction::Prediction;
 const AHEAD: usize = 2;
 /// Bytes of images that a worker is handed at a time, if a batch is less: handing over costs as much as a few small
 /// images, while with large ones the last job of a scan would keep one worker busy and the others waiting.
-const JOB_BYTES: usize = 32 << 10;
+const JOB_BYTES: usize = 64 << 10;
 
 /// A checkpoint ready to score images.
 ///
