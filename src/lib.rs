@@ -31,6 +31,7 @@
 //! | | [`digest`] | SHA-256 of files and of what is being written |
 //! | | [`files`] | publishing files so that nobody sees half of one |
 //! | | [`libraries`] | where the native libraries are |
+//! | | [`spool`] | tables that may be too long for the memory |
 //! | | [`progress`] | how far a long piece of work is |
 //!
 //! Training happens in another process, the package `gleaner-trainer` or a command of the user's: nothing here links
@@ -58,4 +59,5 @@ pub mod score;
 pub mod select;
 pub mod service;
 pub mod settings;
+pub mod spool;
 pub mod watch;

@@ -1,7 +1,7 @@
 //! Groups of similar embeddings, against scikit-learn and against arithmetic.
 
 use gleaner::cluster::Distance::{Cosine, Euclidean};
-use gleaner::cluster::{ClusterError, Clusters, Options, kmeans, kmeans_after, nearest_others};
+use gleaner::cluster::{ClusterError, Clusters, Options, Points, kmeans, kmeans_after, nearest_others};
 use gleaner::draw::{Draws, Stream};
 
 /// The fixture of `tests/fixtures/cluster/make.py`: 1,500 rows of 32 values.
@@ -195,6 +195,22 @@ fn refusals_name_the_row_and_the_remedy() {
     );
     let error = nearest_others(&[1.0; 4], &[1.0, f32::NEG_INFINITY], 2, Euclidean, &[1, 1]).unwrap_err();
     assert!(error.to_string().contains("row 0 of the candidates has the value -inf in dimension 1"), "{error}");
+}
+
+#[test]
+fn some_rows_of_a_table_are_grouped_as_a_table_of_their_own() {
+    let points = blobs().unwrap();
+    let only: Vec<u32> = (0..1500).filter(|row| row % 3 != 1).rev().collect();
+    let copied: Vec<f32> = only.iter().flat_map(|&row| points[row as usize * 32..][..32].to_vec()).collect();
+    let some = Points { values: &points, only: Some(&only) };
+    let options = Options { sample: 400, ..Options::new(20, 1, 0) };
+    let clusters = kmeans(some, 32, &options).unwrap();
+    assert_eq!(clusters, kmeans(&copied, 32, &options).unwrap());
+    let counts = vec![9; clusters.groups];
+    let others = nearest_others(&clusters.centroids, some, 32, Euclidean, &counts).unwrap();
+    assert_eq!(others, nearest_others(&clusters.centroids, &copied, 32, Euclidean, &counts).unwrap());
+    let error = kmeans(Points { values: &points, only: Some(&[5, 1500]) }, 32, &options).unwrap_err();
+    assert_eq!(error, ClusterError::NoRow { what: "embeddings", row: 1500, rows: 1500 });
 }
 
 #[test]

@@ -8,17 +8,34 @@ use super::{ClusterError, Distance};
 /// Rows in one unit of work. Fixed, because results must not depend on how many threads share the work.
 pub(super) const BLOCK: usize = 512;
 
-/// A table of finite embeddings, one row per image.
+/// Embeddings, row after row: all rows of a table, or some.
+#[derive(Clone, Copy, Debug)]
+pub struct Points<'a> {
+    /// The table.
+    pub values: &'a [f32],
+    /// The numbers of the rows that are meant, in the order in which they count; all if there are none.
+    pub only: Option<&'a [u32]>,
+}
+
+impl<'a, T: AsRef<[f32]> + ?Sized> From<&'a T> for Points<'a> {
+    fn from(values: &'a T) -> Self {
+        Self { values: values.as_ref(), only: None }
+    }
+}
+
+/// Finite embeddings, one row per image.
 #[derive(Clone, Copy)]
 pub(super) struct Table<'a> {
-    values: &'a [f32],
+    points: Points<'a>,
     dims: usize,
     largest: f32,
 }
 
 impl<'a> Table<'a> {
     /// Checks the shape and that every value is finite; `what` names the table in errors.
-    pub(super) fn new(values: &'a [f32], dims: usize, what: &'static str) -> Result<Self, ClusterError> {
+    pub(super) fn new(points: impl Into<Points<'a>>, dims: usize, what: &'static str) -> Result<Self, ClusterError> {
+        let points = points.into();
+        let values = points.values;
         if dims == 0 {
             return Err(ClusterError::NoDimensions);
         }
@@ -45,11 +62,15 @@ impl<'a> Table<'a> {
             let value = values.get(at).copied().unwrap_or(f32::NAN).to_string();
             return Err(ClusterError::NotFinite { what, row: at / dims, dimension: at % dims, value });
         }
-        Ok(Self { values, dims, largest })
+        let outside = |row: &&u32| **row as usize >= rows;
+        if let Some(&row) = points.only.and_then(|only| only.iter().find(outside)) {
+            return Err(ClusterError::NoRow { what, row, rows });
+        }
+        Ok(Self { points, dims, largest })
     }
 
     pub(super) fn rows(&self) -> usize {
-        self.values.len() / self.dims
+        self.points.only.map_or(self.points.values.len() / self.dims, <[u32]>::len)
     }
 
     pub(super) fn dims(&self) -> usize {
@@ -57,8 +78,9 @@ impl<'a> Table<'a> {
     }
 
     fn row(&self, row: usize) -> &'a [f32] {
-        let start = row.saturating_mul(self.dims);
-        self.values.get(start..start.saturating_add(self.dims)).unwrap_or(&[])
+        let row = self.points.only.map_or(Some(row), |only| only.get(row).map(|&row| row as usize));
+        let start = row.unwrap_or(usize::MAX).saturating_mul(self.dims);
+        self.points.values.get(start..start.saturating_add(self.dims)).unwrap_or(&[])
     }
 }
 

@@ -5,7 +5,7 @@ use ndarray::{Array2, Axis};
 use super::assign::{Centroids, inertia};
 use super::fit::Fit;
 use super::frame::{Frame, Table};
-use super::{ClusterError, Distance};
+use super::{ClusterError, Distance, Points};
 use crate::draw::{Draws, Stream};
 
 /// How to group.
@@ -106,9 +106,9 @@ impl Clusters {
 /// that is not enough for a start, the centroids are rows drawn at random.
 ///
 /// # Errors
-/// Fails on a table that is not a whole number of rows, on NaN and infinite values (the lowest such row is named), and
-/// when no groups are wanted of some points.
-pub fn kmeans(points: &[f32], dims: usize, options: &Options) -> Result<Clusters, ClusterError> {
+/// Fails on a table that is not a whole number of rows, on NaN and infinite values anywhere in it (the lowest such row is
+/// named), on rows that it does not have, and when no groups are wanted of some points.
+pub fn kmeans<'a>(points: impl Into<Points<'a>>, dims: usize, options: &Options) -> Result<Clusters, ClusterError> {
     kmeans_after(&[], points, dims, options)
 }
 
@@ -122,9 +122,9 @@ pub fn kmeans(points: &[f32], dims: usize, options: &Options) -> Result<Clusters
 ///
 /// # Errors
 /// The same, also of the centroids.
-pub fn kmeans_after(
+pub fn kmeans_after<'a>(
     centroids: &[f32],
-    points: &[f32],
+    points: impl Into<Points<'a>>,
     dims: usize,
     options: &Options,
 ) -> Result<Clusters, ClusterError> {

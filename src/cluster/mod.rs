@@ -17,6 +17,7 @@ mod kmeans;
 mod others;
 mod start;
 
+pub use frame::Points;
 pub use kmeans::{Clusters, Options, kmeans, kmeans_after};
 pub use others::nearest_others;
 
@@ -56,6 +57,16 @@ pub enum ClusterError {
     #[error("{rows} embeddings are more than a 32-bit sample number can count; group fewer images at a time")]
     TooMany {
         /// How many rows there were.
+        rows: usize,
+    },
+    /// A row that the table does not have.
+    #[error("row {row} of the {what} was asked for, which have {rows} rows")]
+    NoRow {
+        /// Which table it is.
+        what: &'static str,
+        /// The row, counted from 0.
+        row: u32,
+        /// How many rows there are.
         rows: usize,
     },
     /// A value is NaN or infinite. The lowest such row is named.

@@ -2,7 +2,7 @@
 
 use super::assign::Centroids;
 use super::frame::{Frame, Table};
-use super::{ClusterError, Distance};
+use super::{ClusterError, Distance, Points};
 
 /// For each centroid the numbers of the `counts[centroid]` candidates that resemble it most, nearest first. No candidate
 /// is given twice, so a centroid gets fewer when the candidates run out.
@@ -17,9 +17,9 @@ use super::{ClusterError, Distance};
 /// # Errors
 /// Fails on tables that are not a whole number of rows, on NaN and infinite values, and unless there is one count for
 /// each centroid.
-pub fn nearest_others(
+pub fn nearest_others<'a>(
     centroids: &[f32],
-    candidates: &[f32],
+    candidates: impl Into<Points<'a>>,
     dims: usize,
     distance: Distance,
     counts: &[usize],

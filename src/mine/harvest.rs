@@ -1,15 +1,18 @@
 //! The scan itself: images in order, until the quota is full or the budget is spent.
 
 use std::ops::ControlFlow;
+use std::path::Path;
 use std::sync::atomic::{AtomicBool, Ordering as Memory};
 
 use super::{Order, Rule};
 use crate::draw::Draws;
+use crate::files::PublishError;
 use crate::pixels::Augment;
 use crate::pool::Pool;
 use crate::prediction::Prediction;
 use crate::progress::Progress;
 use crate::score::{ScoreError, Scorer, Tally, Visit};
+use crate::spool::{MEMORY, Numbers, Spool};
 
 /// When a scan ends.
 #[derive(Clone, Copy, Debug)]
@@ -52,7 +55,7 @@ pub struct Harvest {
     /// Every scanned image, in the order of the scan.
     pub seen: Vec<Seen>,
     /// Their embeddings, row by row, `seen.len()` x `width`.
-    pub embeddings: Vec<f32>,
+    pub embeddings: Numbers,
     /// Values in an embedding; 0 if the model gives none out.
     pub width: usize,
     /// Images that could not be read, with the reason.
@@ -70,6 +73,17 @@ impl Harvest {
     }
 }
 
+/// Why a scan failed.
+#[derive(Debug, thiserror::Error)]
+pub enum ScanError {
+    /// The model, or what runs it.
+    #[error(transparent)]
+    Score(#[from] ScoreError),
+    /// There was no place for the embeddings.
+    #[error("embeddings, in a file without a name: {0}")]
+    Spool(#[from] PublishError),
+}
+
 /// A scan that is about to happen.
 #[derive(Debug)]
 pub struct Scan<'a> {
@@ -83,83 +97,111 @@ pub struct Scan<'a> {
     pub augment: Option<(Augment, Draws)>,
     /// Set by another thread to break the scan off.
     pub cancel: &'a AtomicBool,
+    /// Where embeddings go that are too many for the memory.
+    pub folder: &'a Path,
 }
 
 impl Scan<'_> {
     /// Visits what `order` says with the loaded checkpoint, a round after the other.
     ///
     /// Batches have a fixed membership and are judged in order, so the harvest is the same for any number of threads.
-    /// Errors: those of [`Scorer::scan`].
-    pub fn run(&self, scorer: &Scorer, order: &mut Order) -> Result<Harvest, ScoreError> {
-        let mut harvest = Harvest {
-            seen: Vec::new(),
-            embeddings: Vec::new(),
-            width: scorer.facts().embedding.unwrap_or(0),
-            skipped: Vec::new(),
-            tally: Tally::default(),
-            ended: if self.limits.quota == 0 { Ended::Quota } else { Ended::Exhausted },
-        };
-        let mut cells = Vec::new();
-        let mut progress = Progress::begin("scanning", self.limits.forwards.min(order.len()) as u64);
-        while harvest.ended == Ended::Exhausted {
+    ///
+    /// # Errors
+    /// Those of [`Scorer::scan`], and no room on the disk for embeddings that are too many for the memory.
+    pub fn run(&self, scorer: &Scorer, order: &mut Order) -> Result<Harvest, ScanError> {
+        let mut basket = Basket::new(self, scorer, order);
+        while basket.harvest.ended == Ended::Exhausted {
             // An image that could not be read has cost no forward, so others may take its place.
-            let allowed = self.limits.forwards.saturating_sub(harvest.seen.len());
-            let round = order.next_round(allowed);
+            let allowed = self.limits.forwards.saturating_sub(basket.harvest.seen.len());
+            let round = basket.order.next_round(allowed);
             if round.is_empty() {
-                if allowed == 0 && order.visited() < order.len() {
-                    harvest.ended = Ended::Budget;
+                if allowed == 0 && basket.order.visited() < basket.order.len() {
+                    basket.harvest.ended = Ended::Budget;
                 }
                 break;
             }
-            self.visit(scorer, &round, order, &mut cells, &mut harvest, &mut progress)?;
+            basket.fill(scorer, &round)?;
         }
-        let inclusion = order.inclusion_of_cells();
-        for (seen, &cell) in harvest.seen.iter_mut().zip(&cells) {
-            seen.inclusion = inclusion.get(cell).copied().unwrap_or(f32::NAN);
-        }
-        Ok(harvest)
+        Ok(basket.finish()?)
+    }
+}
+
+/// A harvest while it comes in.
+struct Basket<'a> {
+    scan: &'a Scan<'a>,
+    order: &'a mut Order,
+    harvest: Harvest,
+    found: usize,
+    embeddings: Spool,
+    /// The cell of each scored image.
+    cells: Vec<usize>,
+    progress: Progress,
+}
+
+impl<'a> Basket<'a> {
+    fn new(scan: &'a Scan<'a>, scorer: &Scorer, order: &'a mut Order) -> Self {
+        let harvest = Harvest {
+            seen: Vec::new(),
+            embeddings: Numbers::default(),
+            width: scorer.facts().embedding.unwrap_or(0),
+            skipped: Vec::new(),
+            tally: Tally::default(),
+            ended: if scan.limits.quota == 0 { Ended::Quota } else { Ended::Exhausted },
+        };
+        let progress = Progress::begin("scanning", scan.limits.forwards.min(order.len()) as u64);
+        let embeddings = Spool::new(scan.folder, MEMORY);
+        Self { scan, order, harvest, found: 0, embeddings, cells: Vec::new(), progress }
     }
 
-    /// Visits a round and adds what comes of it to the harvest, and the cell of each scored image to `cells`.
-    fn visit(
-        &self,
-        scorer: &Scorer,
-        round: &[u32],
-        order: &mut Order,
-        cells: &mut Vec<usize>,
-        harvest: &mut Harvest,
-        progress: &mut Progress,
-    ) -> Result<(), ScoreError> {
-        let mut found = harvest.found();
-        let tally = scorer.scan(self.pool, round, self.augment.as_ref(), |visit| {
-            if self.cancel.load(Memory::Relaxed) {
-                harvest.ended = Ended::Cancelled;
+    /// Visits a round and adds what comes of it.
+    fn fill(&mut self, scorer: &Scorer, round: &[u32]) -> Result<(), ScanError> {
+        let mut spooled = Ok(());
+        let tally = scorer.scan(self.scan.pool, round, self.scan.augment.as_ref(), |visit| {
+            if self.scan.cancel.load(Memory::Relaxed) {
+                self.harvest.ended = Ended::Cancelled;
                 return ControlFlow::Break(());
             }
-            progress.step();
-            match visit {
-                Visit::Skipped { sample, reason } => {
-                    order.learn(None);
-                    harvest.skipped.push((sample, reason.to_string()));
-                }
-                Visit::Scored { sample, prediction, embedding } => {
-                    let find = self.rule.finds(&prediction, self.pool.label(sample));
-                    found += usize::from(find);
-                    if find {
-                        progress.find();
-                    }
-                    cells.push(order.learn(Some(find)));
-                    harvest.seen.push(Seen { sample, prediction, found: find, inclusion: f32::NAN });
-                    harvest.embeddings.extend_from_slice(embedding);
-                }
+            self.progress.step();
+            spooled = self.take(visit);
+            if spooled.is_err() {
+                return ControlFlow::Break(());
             }
-            if found < self.limits.quota {
+            if self.found < self.scan.limits.quota {
                 return ControlFlow::Continue(());
             }
-            harvest.ended = Ended::Quota;
+            self.harvest.ended = Ended::Quota;
             ControlFlow::Break(())
         })?;
-        harvest.tally.add(&tally);
-        Ok(())
+        self.harvest.tally.add(&tally);
+        Ok(spooled?)
+    }
+
+    fn take(&mut self, visit: Visit<'_>) -> Result<(), PublishError> {
+        match visit {
+            Visit::Skipped { sample, reason } => {
+                self.order.learn(None);
+                self.harvest.skipped.push((sample, reason.to_string()));
+                Ok(())
+            }
+            Visit::Scored { sample, prediction, embedding } => {
+                let found = self.scan.rule.finds(&prediction, self.scan.pool.label(sample));
+                if found {
+                    self.found += 1;
+                    self.progress.find();
+                }
+                self.cells.push(self.order.learn(Some(found)));
+                self.harvest.seen.push(Seen { sample, prediction, found, inclusion: f32::NAN });
+                self.embeddings.push(embedding)
+            }
+        }
+    }
+
+    fn finish(mut self) -> Result<Harvest, PublishError> {
+        let inclusion = self.order.inclusion_of_cells();
+        for (seen, &cell) in self.harvest.seen.iter_mut().zip(&self.cells) {
+            seen.inclusion = inclusion.get(cell).copied().unwrap_or(f32::NAN);
+        }
+        self.harvest.embeddings = self.embeddings.finish()?;
+        Ok(self.harvest)
     }
 }

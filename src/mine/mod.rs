@@ -11,7 +11,7 @@ mod likely;
 mod order;
 mod tiers;
 
-pub use harvest::{Ended, Harvest, Limits, Scan, Seen};
+pub use harvest::{Ended, Harvest, Limits, Scan, ScanError, Seen};
 pub use order::{Order, Plan, Precedence};
 
 use crate::prediction::Prediction;

@@ -6,15 +6,16 @@ use std::sync::atomic::AtomicBool;
 use std::time::Instant;
 
 use super::plan::Plan;
-use crate::cluster::{self, ClusterError, Clusters};
+use crate::cluster::{self, ClusterError, Clusters, Points};
 use crate::config::{ClusterDistance, ClusterMode, Config, Policy, Word};
 use crate::draw::{Draws, Stream};
 use crate::ledger::{Centroids, Samples};
-use crate::mine::{Ended, Harvest, Limits, Order, Plan as OrderPlan, Precedence, Rule, Scan, Seen};
+use crate::mine::{Ended, Harvest, Limits, Order, Plan as OrderPlan, Precedence, Rule, Scan, ScanError, Seen};
 use crate::pool::Pool;
-use crate::score::{ScoreError, Scorer};
+use crate::score::Scorer;
 use crate::select::{self, Choice, Member};
 use crate::settings;
+use crate::spool::Numbers;
 
 /// Everything that a policy looks at.
 #[derive(Debug)]
@@ -62,7 +63,7 @@ pub(super) struct Chosen {
 #[derive(Debug, thiserror::Error)]
 pub(super) enum ChooseError {
     #[error(transparent)]
-    Score(#[from] ScoreError),
+    Scan(#[from] ScanError),
     #[error("the embeddings cannot be clustered: {0}")]
     Cluster(#[from] ClusterError),
 }
@@ -71,7 +72,8 @@ impl ChooseError {
     /// Whether the checkpoint is to blame, and not this machine.
     pub(super) fn blames_checkpoint(&self) -> bool {
         match self {
-            Self::Score(error) => error.blames_checkpoint(),
+            Self::Scan(ScanError::Score(error)) => error.blames_checkpoint(),
+            Self::Scan(ScanError::Spool(_)) => false,
             Self::Cluster(error) => matches!(error, ClusterError::NotFinite { .. }),
         }
     }
@@ -101,9 +103,9 @@ impl Choosing<'_> {
         let mut order = self.order(Precedence::Stalest);
         let mut harvest = self.scan(scorer, rule, &mut order)?;
         let clustering = Instant::now();
-        let clusters = self.cluster(&harvest.embeddings, harvest.width)?;
+        let clusters = self.cluster((&harvest.embeddings).into(), harvest.width)?;
         // The largest table of all, and done with.
-        harvest.embeddings = Vec::new();
+        harvest.embeddings = Numbers::default();
         let cluster_s = clustering.elapsed().as_secs_f64();
         let selecting = Instant::now();
         let members = members(&harvest.seen, &clusters.assignment);
@@ -121,8 +123,10 @@ impl Choosing<'_> {
         let mut order = self.order(Precedence::None);
         let harvest = self.scan(scorer, Rule::Wrong, &mut order)?;
         let clustering = Instant::now();
-        let (found, others) = split_embeddings(&harvest);
-        let clusters = self.cluster(&found, harvest.width)?;
+        let (found, others): (Vec<u32>, Vec<u32>) = (0..harvest.seen.len() as u32)
+            .partition(|&row| harvest.seen.get(row as usize).is_some_and(|seen| seen.found));
+        let of = |rows| Points { values: harvest.embeddings.as_ref(), only: Some(rows) };
+        let clusters = self.cluster(of(&found), harvest.width)?;
         let mut assigned = clusters.assignment.iter().copied();
         let members: Vec<Member> = (harvest.seen.iter())
             .map(|seen| Member { sample: seen.sample, cluster: if seen.found { assigned.next() } else { None } })
@@ -138,7 +142,7 @@ impl Choosing<'_> {
                 } else {
                     cluster::nearest_others(
                         &clusters.centroids,
-                        &others,
+                        of(&others),
                         harvest.width,
                         settings::distance(self.config),
                         &counts,
@@ -175,16 +179,17 @@ impl Choosing<'_> {
         Order::new(&plan, self.samples, |id| self.pool.label(id), draws)
     }
 
-    fn scan(&self, scorer: &Scorer, rule: Rule, order: &mut Order) -> Result<Harvest, ScoreError> {
+    fn scan(&self, scorer: &Scorer, rule: Rule, order: &mut Order) -> Result<Harvest, ScanError> {
         let quota = self.quota() as usize;
         let limits = Limits { quota, forwards: self.plan.forwards(self.config.mine.budget, quota, self.spent) };
         tracing::info!(epoch = self.epoch, candidates = order.len(), quota, forwards = limits.forwards, "scanning");
         let augment = settings::scan_augment(self.config, self.epoch);
-        Scan { pool: self.pool, rule, limits, augment, cancel: self.cancel }.run(scorer, order)
+        Scan { pool: self.pool, rule, limits, augment, cancel: self.cancel, folder: &self.config.state.folder }
+            .run(scorer, order)
     }
 
-    /// Groups of a table of embeddings; no groups where the model gives no embedding out.
-    fn cluster(&self, embeddings: &[f32], width: usize) -> Result<Clusters, ClusterError> {
+    /// Groups of embeddings; no groups where the model gives none out.
+    fn cluster(&self, embeddings: Points<'_>, width: usize) -> Result<Clusters, ClusterError> {
         if width == 0 {
             return Ok(Clusters::none(0));
         }
@@ -229,14 +234,6 @@ fn members(seen: &[Seen], assignment: &[u32]) -> Vec<Member> {
 fn split(seen: &[Seen], members: &[Member]) -> (Vec<Member>, Vec<Member>) {
     let of = |found| seen.iter().zip(members).filter(move |(seen, _)| seen.found == found).map(|(_, member)| *member);
     (of(true).collect(), of(false).collect())
-}
-
-fn split_embeddings(harvest: &Harvest) -> (Vec<f32>, Vec<f32>) {
-    let (mut found, mut others) = (Vec::new(), Vec::new());
-    for (seen, embedding) in harvest.seen.iter().zip(harvest.embeddings.chunks_exact(harvest.width.max(1))) {
-        if seen.found { &mut found } else { &mut others }.extend_from_slice(embedding);
-    }
-    (found, others)
 }
 
 fn gathered(

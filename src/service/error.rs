@@ -8,6 +8,7 @@ use crate::files::PublishError;
 use crate::launch::{CommandError, LaunchError};
 use crate::ledger::LedgerError;
 use crate::lists::ListError;
+use crate::mine::ScanError;
 use crate::onnx;
 use crate::pool::PoolError;
 use crate::score::ScoreError;
@@ -81,8 +82,8 @@ pub enum ServiceError {
 impl From<ChooseError> for ServiceError {
     fn from(error: ChooseError) -> Self {
         match error {
-            ChooseError::Score(error) => Self::Score(error),
-            ChooseError::Cluster(_) => Self::Choose(error.to_string()),
+            ChooseError::Scan(ScanError::Score(error)) => Self::Score(error),
+            ChooseError::Scan(ScanError::Spool(_)) | ChooseError::Cluster(_) => Self::Choose(error.to_string()),
         }
     }
 }
