@@ -17,7 +17,7 @@ use gleaner::lists::{self, Format, Row, Rows};
 use gleaner::mine;
 use gleaner::pool::Pool;
 use gleaner::prediction::Prediction;
-use gleaner::select::{self, Choice, Member, Stratum};
+use gleaner::select::{self, Candidate, Choice, Extras, Member, Stratum};
 
 const SEED: u64 = 7;
 /// Images that the scan sees for each that is chosen, and of them the share of finds.
@@ -60,7 +60,7 @@ fn main() -> Result<(), Box<dyn Error>> {
 
     let scan = Draws::new(SEED, epoch, Stream::Scan);
     let precedence = mine::Precedence::Stalest;
-    let plan = mine::Plan { trained_on: epoch, epoch, precedence, random: RANDOM, quota: choices };
+    let plan = mine::Plan { trained_on: epoch, epoch, precedence, stale: 1, random: RANDOM, quota: choices };
     let mut order = mine::Order::new(&plan, &samples, |id| pool.label(id), scan);
     let mut seen: Vec<(u32, Prediction)> = Vec::new();
     loop {
@@ -81,10 +81,11 @@ fn main() -> Result<(), Box<dyn Error>> {
         sample,
         cluster: u32::try_from(u64::from(said.loss.to_bits()) % GROUPS).ok(),
     };
-    let of = |found| seen.iter().filter(move |(_, said)| (said.p_label < CONFIDENT) == found).map(member);
-    let (mined, known): (Vec<Member>, Vec<Member>) = (of(true).collect(), of(false).collect());
+    let candidate = |entry: &(u32, Prediction)| Candidate { member: member(entry), reach: 1.0 };
+    let of = |found| seen.iter().filter(move |(_, said)| (said.p_label < CONFIDENT) == found).map(candidate);
+    let (mined, known): (Vec<Candidate>, Vec<Candidate>) = (of(true).collect(), of(false).collect());
     let found = mined.len() as u64;
-    let chosen = select::confidence(&mined, &known, EXTRAS, SEED, next);
+    let chosen = select::confidence(&mined, &known, Extras { share: EXTRAS, exponent: 1.0 }, SEED, next);
     drop((mined, known));
     let chosen = select::order(&select::cut(&chosen, usize::MAX, SEED, next), SEED, next);
     stages.end("select")?;

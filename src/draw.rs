@@ -40,6 +40,8 @@ pub enum Stream {
     Cut = 13,
     /// Which images a validation split takes.
     Split = 14,
+    /// Which images with a fresh score are looked at for the next subset.
+    Fresh = 15,
 }
 
 /// A family of draws: one number for every id.

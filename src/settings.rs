@@ -52,8 +52,8 @@ pub fn scoring(config: &Config) -> score::Options {
     score::Options {
         preprocess: preprocess(config),
         batch: match config.score.batch {
-            config::Batch::Auto => score::Batch::Auto,
-            config::Batch::Of(images) => score::Batch::Of(images as usize),
+            config::OrAuto::Auto => score::Batch::Auto,
+            config::OrAuto::Of(images) => score::Batch::Of(images as usize),
         },
         threads: threads(config.score.threads),
         embedding: match &config.model.embedding {

@@ -39,9 +39,10 @@ fn assert_same(left: &Samples, right: &Samples) {
     assert_eq!(left.last_scored, right.last_scored);
     assert_eq!(left.predicted, right.predicted);
     assert_eq!(bits(&left.p_label), bits(&right.p_label));
-    assert_eq!(bits(&left.confidence), bits(&right.confidence));
     assert_eq!(bits(&left.margin), bits(&right.margin));
     assert_eq!(bits(&left.loss), bits(&right.loss));
+    assert_eq!(bits(&left.mean_p_label), bits(&right.mean_p_label));
+    assert_eq!(left.times_scored, right.times_scored);
     assert_eq!(left.cluster, right.cluster);
     assert_eq!(left.streak, right.streak);
     assert_eq!(bits(&left.inclusion), bits(&right.inclusion));
@@ -68,6 +69,35 @@ fn the_table_remembers_visits_and_scores() {
     samples.record_score(NONE, 9, &SCORE);
     samples.record_cluster(4, 9);
     assert_same(&samples, &before);
+}
+
+#[test]
+fn every_model_counts_once_in_the_mean() {
+    let said = |p_label| Prediction { p_label, ..SCORE };
+    let mut samples = Samples::new(3);
+    assert!(samples.mean_p_label[1].is_nan() && samples.times_scored == [0; 3]);
+    for (epoch, p_label) in [(2, 0.5), (2, 0.9), (3, 0.25), (7, 0.75)] {
+        samples.record_score(1, epoch, &said(p_label));
+    }
+    // 0.9 came second in epoch 2: it stands, but is not counted.
+    assert_eq!((samples.mean_p_label[1], samples.times_scored[1]), (0.5, 3));
+    samples.record_unreadable(1, 8);
+    assert_eq!((samples.mean_p_label[1], samples.times_scored[1]), (0.5, 3));
+}
+
+#[test]
+fn an_answer_holds_until_the_image_is_trained_on_or_the_answer_is_old() {
+    let mut samples = Samples::new(4);
+    samples.record_score(0, 5, &SCORE);
+    let fresh = |samples: &Samples, id, epoch| samples.is_fresh(id, epoch, 3);
+    assert!(fresh(&samples, 0, 5) && fresh(&samples, 0, 7) && !fresh(&samples, 0, 8));
+    assert!(!samples.is_fresh(0, 5, 0), "of no age at all");
+    samples.record_visit(0, 6);
+    assert!(!fresh(&samples, 0, 6), "trained on since");
+    samples.record_score(0, 6, &SCORE);
+    assert!(fresh(&samples, 0, 6), "the trainer's own answer");
+    samples.record_unreadable(2, 6);
+    assert!(!fresh(&samples, 1, 6) && !fresh(&samples, 2, 6) && !fresh(&samples, 9, 6));
 }
 
 #[test]
@@ -103,6 +133,8 @@ fn a_file_of_before_is_read_as_if_nothing_were_known_of_the_later_columns() {
     };
     expected.record_score(2, 0, &said);
     expected.record_cluster(2, 0);
+    expected.mean_p_label = vec![f32::NAN; 5];
+    expected.times_scored = vec![0; 5];
     assert_same(&Samples::read(&path, 5).unwrap(), &expected);
 }
 

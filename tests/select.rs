@@ -4,12 +4,20 @@ use std::collections::BTreeMap;
 
 use gleaner::draw::{Draws, Stream};
 use gleaner::select::{
-    Choice, Member, Stratum, confidence, cut, expansion_counts, initial, order, patent_expand, patent_thin,
+    self, Candidate, Choice, Extras, Member, Stratum, cut, expansion_counts, initial, order, patent_expand, patent_thin,
     patent_thin_and_expand, share_count, uniform,
 };
 
 fn member(sample: u32, cluster: u32) -> Member {
     Member { sample, cluster: Some(cluster) }
+}
+
+/// The policy `confidence` where every image is looked at, at weights that keep sums unbiased.
+fn confidence(mined: &[Member], known: &[Member], share: f64, seed: u64, epoch: u32) -> Vec<Choice> {
+    let all = |members: &[Member]| -> Vec<Candidate> {
+        members.iter().map(|&member| Candidate { member, reach: 1.0 }).collect()
+    };
+    select::confidence(&all(mined), &all(known), Extras { share, exponent: 1.0 }, seed, epoch)
 }
 
 fn samples(choices: &[Choice]) -> Vec<u32> {
@@ -161,6 +169,36 @@ fn confidence_at_its_ends() {
         assert_eq!(choices.len(), 3);
         assert_eq!(choices.iter().map(|choice| choice.weight).sum::<f32>(), 4.0);
     }
+}
+
+#[test]
+fn weights_make_up_for_how_images_were_come_by() {
+    let of = |sample, reach| Candidate { member: member(sample, 0), reach };
+    let weights = |mined: &[Candidate], known: &[Candidate], share, exponent| -> Vec<f32> {
+        let choices = select::confidence(mined, known, Extras { share, exponent }, 3, 3);
+        choices.iter().map(|choice| choice.weight).collect()
+    };
+    let close = |left: Vec<f32>, right: &[f64]| {
+        assert_eq!(left.len(), right.len(), "{left:?}");
+        for (left, right) in left.iter().zip(right) {
+            assert!((f64::from(*left) - right).abs() < 1e-6, "{left} is not {right}");
+        }
+    };
+    // The harmonic mean of 1 and 1/4 is 2 / (1 + 4) = 0.4; the mean weight is 1.
+    close(weights(&[of(1, 1.0), of(2, 0.25)], &[], 0.5, 1.0), &[0.4, 1.6]);
+    // Halfway to no weights: the square roots.
+    close(weights(&[of(1, 1.0), of(2, 0.25)], &[], 0.5, 0.5), &[0.4f64.sqrt(), 1.6f64.sqrt()]);
+    close(weights(&[of(1, 1.0), of(2, 0.25)], &[of(3, 0.25)], 1.0, 0.0), &[1.0, 1.0, 1.0]);
+    // The harmonic mean of four times 1 and one time 1/50 is 5 / 54, which is clipped to 1/4 and 4.
+    let far = [of(1, 1.0), of(2, 1.0), of(3, 1.0), of(4, 1.0), of(5, 0.02)];
+    close(weights(&far, &[], 0.5, 1.0), &[0.25, 0.25, 0.25, 0.25, 4.0]);
+    // Of two known images one, which also stands for the other. The harmonic mean is 3 / (1 + 2 + 2) = 0.6.
+    let known = [of(2, 0.5), of(3, 0.5)];
+    close(weights(&[of(1, 1.0)], &known, 0.5, 1.0), &[0.6, 2.4]);
+    let choices = select::confidence(&[of(1, 0.5)], &known, Extras { share: 0.5, exponent: 1.0 }, 3, 3);
+    assert_eq!(choices.iter().map(|choice| choice.inclusion).collect::<Vec<f64>>(), [0.5, 0.25]);
+    // A probability that is none counts as 1.
+    close(weights(&[of(1, f32::NAN), of(2, 0.0), of(3, 1.0)], &[], 0.5, 1.0), &[1.0, 1.0, 1.0]);
 }
 
 /// Mined groups: 0 with 1 to 5, 2 with 6, none with 7 and 8.

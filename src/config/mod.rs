@@ -5,6 +5,7 @@
 //! typed values out of it and collects what is wrong (`reader`, `values`), `sections` says, key by key, what there is,
 //! and `checks` holds sections against each other.
 
+mod auto;
 mod checks;
 mod problem;
 mod reader;
@@ -17,6 +18,7 @@ mod types;
 mod values;
 mod words;
 
+pub use auto::OrAuto;
 pub use problem::{ConfigError, Problem};
 pub use templates::PLACEHOLDERS;
 pub use types::*;

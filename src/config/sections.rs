@@ -34,7 +34,10 @@ pub(super) fn config(root: &Section<'_>) -> Config {
         initial: root.section("initial", |s| InitialConfig { fraction: s.number("fraction", 0.10, FRACTION) }),
         mine: root.section("mine", mine),
         cluster: root.section("cluster", cluster),
-        extras: root.section("extras", |s| ExtrasConfig { share: s.number("share", 0.3, SHARE) }),
+        extras: root.section("extras", |s| ExtrasConfig {
+            share: s.or_auto("share", |node| node.number(SHARE)),
+            exponent: s.or_auto("exponent", |node| node.number(SHARE)),
+        }),
         lists: root.section("lists", lists),
         trainer: trainer(root),
         train: root.section("train", train),
@@ -156,9 +159,10 @@ fn checkpoint(s: &Section<'_>) -> CheckpointConfig {
 
 fn mine(s: &Section<'_>) -> MineConfig {
     MineConfig {
-        quota: s.number("quota", 0.10, FRACTION),
+        quota: s.or_auto("quota", |node| node.number(FRACTION)),
         budget: s.number("budget", 1.0, NOT_NEGATIVE),
         confident: s.number("confident", 0.9, FRACTION),
+        stale: s.count("stale", 10, 1..=u32::MAX),
         random: s.number("random", 0.05, FRACTION),
         augment: s.word("augment", ScanAugment::None),
     }
@@ -255,10 +259,7 @@ fn train(s: &Section<'_>) -> TrainConfig {
 
 fn score(s: &Section<'_>) -> ScoreConfig {
     ScoreConfig {
-        batch: s.or("batch", Batch::Auto, "auto", |node| match &node.value {
-            Value::Scalar { text, .. } if text == "auto" => Ok(Batch::Auto),
-            _ => count(node, &(1..=LARGEST_BATCH)).map(Batch::Of),
-        }),
+        batch: s.or_auto("batch", |node| count(node, &(1..=LARGEST_BATCH))),
         threads: s.count("threads", 0, 0..=MOST_THREADS),
         device: s.word("device", Device::Auto),
         precision: s.word("precision", Precision::Fp32),

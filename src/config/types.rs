@@ -1,5 +1,6 @@
 //! The config as plain data. Every number's default stands in `sections.rs`; units and ranges are said here.
 
+use super::auto::OrAuto;
 use super::words::{
     ClusterDistance, ClusterMode, Crop, Device, ListFormat, ListPaths, Policy, Precision, Resize, ScanAugment,
 };
@@ -153,12 +154,14 @@ pub struct InitialConfig {
 /// The scan of the pool.
 #[derive(Clone, Debug, PartialEq, serde::Serialize)]
 pub struct MineConfig {
-    /// The scan ends when it has found this share of the pool, in (0, 1].
-    pub quota: f64,
+    /// The scan ends when so much of the next subset is found, as a share of the pool, in (0, 1].
+    pub quota: OrAuto<f64>,
     /// Most that a scan may cost, as a share of the training visits that it feeds; at least 0.
     pub budget: f64,
     /// Right with at least this probability counts as known, in (0, 1].
     pub confident: f64,
+    /// Epochs after which an answer of the model no longer counts; at least 1.
+    pub stale: u32,
     /// Share of the scan that is drawn at random, whatever history says, in (0, 1].
     pub random: f64,
     /// Augmentation in the scan.
@@ -184,8 +187,10 @@ pub struct ClusterConfig {
 /// Confidently right images that come back, so that nothing is forgotten.
 #[derive(Clone, Debug, PartialEq, serde::Serialize)]
 pub struct ExtrasConfig {
-    /// Share of them, in [0, 1]; each one weighs 1 / share.
-    pub share: f64,
+    /// Share of them, in [0, 1].
+    pub share: OrAuto<f64>,
+    /// Each one weighs 1 over the probability of being chosen, to this power, in [0, 1]: 0 = as much as any other.
+    pub exponent: OrAuto<f64>,
 }
 
 /// How a subset is published.
@@ -260,31 +265,13 @@ pub struct TrainConfig {
 #[derive(Clone, Debug, PartialEq, Eq, serde::Serialize)]
 pub struct ScoreConfig {
     /// Images a forward.
-    pub batch: Batch,
+    pub batch: OrAuto<u32>,
     /// 0 = all cores.
     pub threads: u32,
     /// Where checkpoints are run.
     pub device: Device,
     /// How wide the numbers are.
     pub precision: Precision,
-}
-
-/// Images a forward. In a config: `auto`, or a number.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub enum Batch {
-    /// As many as this machine likes best.
-    Auto,
-    /// So many; at least 1.
-    Of(u32),
-}
-
-impl Serialize for Batch {
-    fn serialize<S: Serializer>(&self, serializer: S) -> Result<S::Ok, S::Error> {
-        match self {
-            Self::Auto => serializer.serialize_str("auto"),
-            Self::Of(images) => serializer.serialize_u32(*images),
-        }
-    }
 }
 
 /// How much work there is to spend, and what a scan is charged.

@@ -9,7 +9,7 @@ pub const NONE: u32 = u32::MAX;
 
 /// A table with one row a sample, column by column: entry `id` of each column belongs to sample `id`.
 ///
-/// All columns have the same length. 46 bytes a sample: 10 million take 460 MB.
+/// All columns have the same length. 47 bytes a sample: 10 million take 470 MB.
 #[derive(Clone, Debug, PartialEq)]
 pub struct Samples {
     /// The epoch that last trained on it, or [`NEVER`].
@@ -22,12 +22,14 @@ pub struct Samples {
     pub predicted: Vec<u32>,
     /// The probability of the label, or NaN.
     pub p_label: Vec<f32>,
-    /// The probability of the predicted class, or NaN.
-    pub confidence: Vec<f32>,
     /// The label's probability less the highest of the others, or NaN.
     pub margin: Vec<f32>,
     /// The cross-entropy, or NaN.
     pub loss: Vec<f32>,
+    /// The mean of p(label) over the models that have scored it so far, or NaN.
+    pub mean_p_label: Vec<f32>,
+    /// How many models that were, 255 for more; from then on the mean moves as if the next were the 255th.
+    pub times_scored: Vec<u8>,
     /// The group of similar images that it was last seen in, or [`NONE`].
     pub cluster: Vec<u32>,
     /// How many scans in a row found the model's answer wrong; a right one starts the count anew.
@@ -47,9 +49,10 @@ impl Samples {
             last_scored: vec![NEVER; len],
             predicted: vec![NONE; len],
             p_label: vec![f32::NAN; len],
-            confidence: vec![f32::NAN; len],
             margin: vec![f32::NAN; len],
             loss: vec![f32::NAN; len],
+            mean_p_label: vec![f32::NAN; len],
+            times_scored: vec![0; len],
             cluster: vec![NONE; len],
             streak: vec![0; len],
             inclusion: vec![f32::NAN; len],
@@ -76,15 +79,24 @@ impl Samples {
         }
     }
 
-    /// Notes what the model of `epoch` said about a sample. A sample outside the table is passed over.
+    /// Notes what the model of `epoch` said about a sample, in a scan or while it was trained on it. Of one epoch the last
+    /// answer stands, and the first one counts in the mean. A sample outside the table is passed over.
     pub fn record_score(&mut self, id: u32, epoch: u32, score: &Prediction) {
         let id = index(id);
+        if self.last_scored.get(id).is_some_and(|&last| last != signed(epoch)) && !score.p_label.is_nan() {
+            self.record_in_mean(id, score.p_label);
+        }
         put(&mut self.last_scored, id, signed(epoch));
         put(&mut self.predicted, id, score.predicted);
         put(&mut self.p_label, id, score.p_label);
-        put(&mut self.confidence, id, score.confidence);
         put(&mut self.margin, id, score.margin);
         put(&mut self.loss, id, score.loss);
+    }
+
+    fn record_in_mean(&mut self, id: usize, p_label: f32) {
+        let (Some(mean), Some(times)) = (self.mean_p_label.get_mut(id), self.times_scored.get_mut(id)) else { return };
+        *times = times.saturating_add(1);
+        *mean = if *times == 1 { p_label } else { *mean + (p_label - *mean) / f32::from(*times) };
     }
 
     /// Notes that the model of `epoch` was to score a sample whose image cannot be read: it has been seen, and nothing is
@@ -123,14 +135,30 @@ impl Samples {
         if *self.last_scored.get(id)? == NEVER {
             return None;
         }
+        let (p_label, margin) = (*self.p_label.get(id)?, *self.margin.get(id)?);
         Some(Prediction {
             predicted: *self.predicted.get(id)?,
-            p_label: *self.p_label.get(id)?,
-            confidence: *self.confidence.get(id)?,
-            margin: *self.margin.get(id)?,
+            p_label,
+            confidence: confidence(p_label, margin),
+            margin,
             loss: *self.loss.get(id)?,
         })
     }
+
+    /// Whether the last answer still holds when the model of `epoch` has come: the image could be read, it was not trained
+    /// on after that answer (a trainer that hands its own answers back has answered later), and the answer is fewer than
+    /// `stale` epochs old.
+    pub fn is_fresh(&self, id: u32, epoch: u32, stale: u32) -> bool {
+        let of = |column: &[i32]| column.get(index(id)).copied().unwrap_or(NEVER);
+        let (scored, trained) = (of(&self.last_scored), of(&self.last_trained));
+        let readable = self.p_label.get(index(id)).is_some_and(|p_label| !p_label.is_nan());
+        readable && scored >= trained && signed(epoch).saturating_sub(scored) < signed(stale)
+    }
+}
+
+/// The probability of the predicted class: the label's, or that of the class which the label is behind by the margin.
+pub(super) fn confidence(p_label: f32, margin: f32) -> f32 {
+    if margin < 0.0 { p_label - margin } else { p_label }
 }
 
 fn index(id: u32) -> usize {

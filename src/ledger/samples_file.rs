@@ -16,6 +16,7 @@ use parquet::file::writer::{SerializedFileWriter, SerializedRowGroupWriter};
 use parquet::schema::parser::parse_message_type;
 
 use super::columns::{self, into_io, write_byte_column, write_column};
+use super::samples::confidence;
 use super::{LedgerError, NEVER, NONE, Samples};
 use crate::digest::DigestingWriter;
 use crate::files;
@@ -37,12 +38,18 @@ const COLUMNS: &str = "
     optional int32 cluster (INTEGER(32, false));
 ";
 
-/// The columns that came later: a file of before is read as if nothing were known of them.
-const LATER_COLUMNS: &str = "
+/// The columns that came later, twice: a file of before is read as if nothing were known of them.
+const LATER_COLUMNS: [&str; 2] = [
+    "
     required int32 streak (INTEGER(32, false));
     optional float inclusion;
     optional float chosen;
-";
+    ",
+    "
+    optional float mean_p_label;
+    required int32 times_scored (INTEGER(32, false));
+    ",
+];
 
 impl Samples {
     /// Writes the table atomically and returns the file's digest.
@@ -75,7 +82,7 @@ impl Samples {
         utf8: bool,
         name: &mut dyn FnMut(u32, &mut Vec<u8>) -> u32,
     ) -> Result<W> {
-        let schema = Arc::new(parse_message_type(&schema(utf8))?);
+        let schema = Arc::new(parse_message_type(&schema(utf8, LATER_COLUMNS.len()))?);
         let mut writer = SerializedFileWriter::new(to, schema, columns::properties())?;
         let mut from = 0;
         while from < self.len() {
@@ -108,7 +115,8 @@ impl Samples {
         write_column::<Int32Type, _, _>(group, true, part(&self.last_scored, from, to).map(epoch))?;
         write_column::<Int32Type, _, _>(group, true, part(&self.predicted, from, to).map(class))?;
         write_column::<FloatType, _, _>(group, true, part(&self.p_label, from, to).map(measured))?;
-        write_column::<FloatType, _, _>(group, true, part(&self.confidence, from, to).map(measured))?;
+        let confidences = part(&self.p_label, from, to).zip(part(&self.margin, from, to));
+        write_column::<FloatType, _, _>(group, true, confidences.map(|(p, margin)| measured(confidence(p, margin))))?;
         write_column::<FloatType, _, _>(group, true, part(&self.margin, from, to).map(measured))?;
         write_column::<FloatType, _, _>(group, true, part(&self.loss, from, to).map(measured))?;
         write_column::<Int32Type, _, _>(group, true, part(&self.cluster, from, to).map(class))?;
@@ -118,7 +126,13 @@ impl Samples {
             part(&self.streak, from, to).map(|streak| Some(i32::from(streak))),
         )?;
         write_column::<FloatType, _, _>(group, true, part(&self.inclusion, from, to).map(measured))?;
-        write_column::<FloatType, _, _>(group, true, part(&self.chosen, from, to).map(measured))
+        write_column::<FloatType, _, _>(group, true, part(&self.chosen, from, to).map(measured))?;
+        write_column::<FloatType, _, _>(group, true, part(&self.mean_p_label, from, to).map(measured))?;
+        write_column::<Int32Type, _, _>(
+            group,
+            false,
+            part(&self.times_scored, from, to).map(|times| Some(i32::from(times))),
+        )
     }
 
     /// Reads a table of `expected_len` samples back; paths and labels, which the pool knows better, are not read.
@@ -137,10 +151,15 @@ fn read(file: File, expected_len: usize) -> Result<Samples> {
     let reader = SerializedFileReader::new(file)?;
     let metadata = reader.metadata().file_metadata();
     let is = |schema: &str| -> Result<bool> { Ok(*metadata.schema() == parse_message_type(schema)?) };
-    let old = is(&old_schema(true))? || is(&old_schema(false))?;
-    if !old && !is(&schema(true))? && !is(&schema(false))? {
-        return Err(ParquetError::General("its columns are not those of a samples file".to_owned()));
+    let mut later = None;
+    for count in 0..=LATER_COLUMNS.len() {
+        if is(&schema(true, count))? || is(&schema(false, count))? {
+            later = Some(count);
+        }
     }
+    let Some(later) = later else {
+        return Err(ParquetError::General("its columns are not those of a samples file".to_owned()));
+    };
     if usize::try_from(metadata.num_rows()) != Ok(expected_len) {
         return Err(ParquetError::General(format!(
             "it has {} rows where the pool has {expected_len} samples",
@@ -148,7 +167,8 @@ fn read(file: File, expected_len: usize) -> Result<Samples> {
         )));
     }
     let mut samples = Samples::new(0);
-    let (mut visits, mut predicted, mut cluster, mut streak) = (Vec::new(), Vec::new(), Vec::new(), Vec::new());
+    let (mut visits, mut predicted, mut cluster) = (Vec::new(), Vec::new(), Vec::new());
+    let (mut streak, mut times_scored) = (Vec::new(), Vec::new());
     for index in 0..reader.num_row_groups() {
         let group = reader.get_row_group(index)?;
         let rows = usize::try_from(group.metadata().num_rows()).unwrap_or(usize::MAX);
@@ -162,19 +182,25 @@ fn read(file: File, expected_len: usize) -> Result<Samples> {
         integers(4, NEVER, &mut samples.last_scored)?;
         integers(5, NONE.cast_signed(), &mut predicted)?;
         floats(6, &mut samples.p_label)?;
-        floats(7, &mut samples.confidence)?;
         floats(8, &mut samples.margin)?;
         floats(9, &mut samples.loss)?;
         integers(10, NONE.cast_signed(), &mut cluster)?;
-        if !old {
+        if later >= 1 {
             integers(11, 0, &mut streak)?;
             floats(12, &mut samples.inclusion)?;
             floats(13, &mut samples.chosen)?;
+        }
+        if later >= 2 {
+            floats(14, &mut samples.mean_p_label)?;
+            integers(15, 0, &mut times_scored)?;
         }
     }
     streak.resize(predicted.len(), 0);
     samples.inclusion.resize(predicted.len(), f32::NAN);
     samples.chosen.resize(predicted.len(), f32::NAN);
+    samples.mean_p_label.resize(predicted.len(), f32::NAN);
+    times_scored.resize(predicted.len(), 0);
+    samples.times_scored = times_scored.into_iter().map(|times| u8::try_from(times).unwrap_or(u8::MAX)).collect();
     samples.streak = streak.into_iter().map(|streak| u16::try_from(streak).unwrap_or(u16::MAX)).collect();
     samples.visits = unsigned(visits);
     samples.predicted = unsigned(predicted);
@@ -190,12 +216,10 @@ fn open(group: &dyn RowGroupReader, column: usize) -> Result<parquet::column::re
     group.get_column_reader(column)
 }
 
-fn schema(utf8: bool) -> String {
-    format!("message samples {{ {} {COLUMNS} {LATER_COLUMNS} }}", columns::path_column(utf8))
-}
-
-fn old_schema(utf8: bool) -> String {
-    format!("message samples {{ {} {COLUMNS} }}", columns::path_column(utf8))
+/// With the first `later` of the columns that came later.
+fn schema(utf8: bool, later: usize) -> String {
+    let later = LATER_COLUMNS.get(..later).unwrap_or(&LATER_COLUMNS).concat();
+    format!("message samples {{ {} {COLUMNS} {later} }}", columns::path_column(utf8))
 }
 
 fn part<T: Copy>(column: &[T], from: usize, to: usize) -> impl Iterator<Item = T> + '_ {

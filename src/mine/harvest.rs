@@ -17,10 +17,21 @@ use crate::spool::{MEMORY, Numbers, Spool};
 /// When a scan ends.
 #[derive(Clone, Copy, Debug)]
 pub struct Limits {
-    /// Finds wanted.
-    pub quota: usize,
+    /// Images wanted for the next subset.
+    pub quota: f64,
+    /// What a scored image that is no find brings towards the quota: the share of them that is taken along.
+    pub known: f64,
+    /// What comes along for every scored image, without a scan.
+    pub along: f64,
     /// Forwards allowed.
     pub forwards: usize,
+}
+
+impl Limits {
+    /// Whether so many finds among so many scored images are enough.
+    fn are_met(&self, found: usize, scored: usize) -> bool {
+        found as f64 + self.known * scored.saturating_sub(found) as f64 + self.along * scored as f64 >= self.quota
+    }
 }
 
 /// Why a scan ended.
@@ -146,7 +157,7 @@ impl<'a> Basket<'a> {
             width: scorer.facts().embedding.unwrap_or(0),
             skipped: Vec::new(),
             tally: Tally::default(),
-            ended: if scan.limits.quota == 0 { Ended::Quota } else { Ended::Exhausted },
+            ended: if scan.limits.are_met(0, 0) { Ended::Quota } else { Ended::Exhausted },
         };
         let progress = Progress::begin("scanning", scan.limits.forwards.min(order.len()) as u64);
         let embeddings = Spool::new(scan.folder, MEMORY);
@@ -166,7 +177,7 @@ impl<'a> Basket<'a> {
             if spooled.is_err() {
                 return ControlFlow::Break(());
             }
-            if self.found < self.scan.limits.quota {
+            if !self.scan.limits.are_met(self.found, self.harvest.seen.len()) {
                 return ControlFlow::Continue(());
             }
             self.harvest.ended = Ended::Quota;

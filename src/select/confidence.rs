@@ -7,42 +7,83 @@ use crate::draw::{Draws, Stream};
 /// Draws from here on round a group's count; lower ids are samples.
 const ROUNDING: u64 = 1 << 32;
 
-/// All `mined` images (not confidently right) at weight 1, and of the `known` (confidently right) a share, drawn evenly
-/// over their groups, at weight `1 / share`.
+/// An image whose score is known, and how it came to be looked at.
+#[derive(Clone, Copy, Debug, PartialEq)]
+pub struct Candidate {
+    /// The image.
+    pub member: Member,
+    /// The probability with which it was looked at, in (0, 1]: 1 where everything is. Anything else counts as 1.
+    pub reach: f32,
+}
+
+/// How much of what is known comes back, and what it weighs.
+#[derive(Clone, Copy, Debug, PartialEq)]
+pub struct Extras {
+    /// The share of the confidently right, in `[0, 1]`.
+    pub share: f64,
+    /// The power of the weights, in `[0, 1]`: 1 for unbiased sums, 0 for equal weights.
+    pub exponent: f64,
+}
+
+/// A weight makes up for a small probability of being looked at by no more than this factor, and for a large one by no
+/// less than its inverse.
+const CLIP: f64 = 4.0;
+
+/// All `mined` images (not confidently right), and of the `known` (confidently right) a share, drawn evenly over their
+/// groups.
 ///
 /// From a group of n known images `share × n` are drawn without replacement. Where that is not a whole number it is
 /// rounded up with the probability of its fractional part, by a draw of the group's own. So the expected count is exactly
-/// `share × n`, and every known image has the same probability of being drawn: the share. Weighting each by the inverse of
-/// that probability makes any weighted sum over the subset, such as the gradient, an unbiased estimate of the sum over all
-/// mined and known images: the estimator of Horvitz and Thompson, "A Generalization of Sampling Without Replacement From a
-/// Finite Universe" (Journal of the American Statistical Association, 1952). Drawing within groups lowers its variance as
-/// far as images of a group resemble each other.
+/// `share × n`, and every known image has the same probability of being drawn: the share. Drawing within groups lowers
+/// the variance of sums over the subset as far as images of a group resemble each other.
 ///
-/// With a share of 0 no known image is chosen and with 1 all are, at weight 1. An image that is both mined and known is
-/// mined.
-pub fn confidence(mined: &[Member], known: &[Member], share: f64, seed: u64, epoch: u32) -> Vec<Choice> {
-    let share = bounded(share);
+/// An image that was looked at with the probability r and then drawn with the probability d (1 for mined ones) weighs
+///
+/// (c(m / r) / d)^exponent, with c(x) = min(max(x, 1/4), 4),
+///
+/// where m is the harmonic mean of all r. With the exponent 1 and without the clipping, sums over the subset, such as the
+/// gradient, are unbiased estimates of sums over all images that could have been looked at, but for one common factor
+/// that brings the mean weight of the images looked at to 1 (Horvitz and Thompson, "A Generalization of Sampling Without
+/// Replacement From a Finite Universe", 1952; with that factor Hájek, "Comment on An Essay on the Logical Foundations of
+/// Survey Sampling", 1971). Clipping gives up some of that for a bounded variance (Ionides, "Truncated Importance
+/// Sampling", 2008).
+///
+/// With a share of 0 no known image is chosen and with 1 all are. An image that is both mined and known is mined.
+pub fn confidence(mined: &[Candidate], known: &[Candidate], extras: Extras, seed: u64, epoch: u32) -> Vec<Choice> {
+    let (share, exponent) = (bounded(extras.share), bounded(extras.exponent));
+    let inverse: f64 = mined.iter().chain(known).map(|candidate| 1.0 / candidate.reach()).sum();
+    let mean = (mined.len() + known.len()) as f64 / inverse.max(1.0);
+    let choice = |candidate: &Candidate, stratum, drawn: f64| {
+        let reach = candidate.reach();
+        let weight = ((mean / reach).clamp(1.0 / CLIP, CLIP) / drawn).powf(exponent);
+        candidate.member.choice(stratum, weight as f32, reach * drawn)
+    };
     let draws = Draws::new(seed, epoch, Stream::Extras);
-    let mut choices: Vec<Choice> = mined.iter().map(|member| member.choice(Stratum::Mined, 1.0, 1.0)).collect();
+    let mut choices: Vec<Choice> = mined.iter().map(|candidate| choice(candidate, Stratum::Mined, 1.0)).collect();
     if share > 0.0 {
-        let mut samples: Vec<u32> = mined.iter().map(|member| member.sample).collect();
+        let mut samples: Vec<u32> = mined.iter().map(|candidate| candidate.member.sample).collect();
         samples.sort_unstable();
-        let mut known = by_group(known);
-        known.retain(|member| samples.binary_search(&member.sample).is_err());
-        let weight = (1.0 / share) as f32;
-        for group in groups(&known) {
+        let mut known = by_group(known, |candidate| candidate.member);
+        known.retain(|candidate| samples.binary_search(&candidate.member.sample).is_err());
+        for group in groups(&known, |candidate| candidate.member) {
             let mut group = group.to_vec();
-            let count = round_at_random(group.len(), share, rounding_draw(&draws, &group));
-            keep(&mut group, count, &draws, |member| member.sample);
-            choices.extend(group.iter().map(|member| member.choice(Stratum::Extra, weight, share)));
+            let cluster = group.first().and_then(|candidate| candidate.member.cluster);
+            let count = round_at_random(group.len(), share, rounding_draw(&draws, cluster));
+            keep(&mut group, count, &draws, |candidate| candidate.member.sample);
+            choices.extend(group.iter().map(|candidate| choice(candidate, Stratum::Extra, share)));
         }
     }
     settle(choices)
 }
 
+impl Candidate {
+    fn reach(&self) -> f64 {
+        if self.reach > 0.0 && self.reach <= 1.0 { f64::from(self.reach) } else { 1.0 }
+    }
+}
+
 /// The number in `[0, 1)` that rounds this group's count.
-fn rounding_draw(draws: &Draws, group: &[Member]) -> f64 {
-    let cluster = group.first().and_then(|member| member.cluster);
+fn rounding_draw(draws: &Draws, cluster: Option<u32>) -> f64 {
     draws.unit(ROUNDING + cluster.map_or(ROUNDING, u64::from))
 }
 

@@ -14,7 +14,7 @@ mod pick;
 mod publish;
 mod random;
 
-pub use confidence::confidence;
+pub use confidence::{Candidate, Extras, confidence};
 pub use patent::{expansion_counts, patent_expand, patent_thin, patent_thin_and_expand};
 pub use publish::{cut, order};
 pub use random::{initial, share_count, uniform};
@@ -62,9 +62,9 @@ pub struct Choice {
     pub stratum: Stratum,
     /// Its group of similar images, where there are groups.
     pub cluster: Option<u32>,
-    /// What its loss counts for in training: 1, or 1 over the probability that it was drawn.
+    /// What its loss counts for in training: 1, or more for what stands for others.
     pub weight: f32,
-    /// The probability with which it was chosen, given that it was there to be chosen from.
+    /// The probability with which it was chosen.
     pub inclusion: f64,
 }
 

@@ -11,9 +11,9 @@ use crate::draw::{Draws, Stream};
 /// least one of each group.
 pub fn patent_thin(mined: &[Member], fraction: f64, seed: u64, epoch: u32) -> Vec<Choice> {
     let draws = Draws::new(seed, epoch, Stream::Cluster);
-    let mined = by_group(mined);
+    let mined = by_group(mined, |&member| member);
     let mut choices = Vec::new();
-    for group in groups(&mined) {
+    for group in groups(&mined, |&member| member) {
         let mut group = group.to_vec();
         let count = rounded_at_least_one(group.len(), fraction);
         let inclusion = proportion(count, group.len());
@@ -50,7 +50,7 @@ pub fn patent_thin_and_expand(
 /// How many others each of `clusters` groups wants when it is expanded: what `nearest_others` is to be asked for.
 pub fn expansion_counts(mined: &[Member], clusters: usize, fraction: f64) -> Vec<usize> {
     let mut counts = vec![0; clusters];
-    for group in groups(&by_group(mined)) {
+    for group in groups(&by_group(mined, |&member| member), |&member| member) {
         let cluster = group.first().and_then(|member| member.cluster);
         if let Some(count) = cluster.and_then(|cluster| counts.get_mut(cluster as usize)) {
             *count = rounded(group.len(), fraction);

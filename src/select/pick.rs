@@ -33,16 +33,16 @@ pub(super) fn keep<T>(items: &mut Vec<T>, count: usize, draws: &Draws, id: impl 
     }
 }
 
-/// The members by group and sample, each sample once (in its lowest group).
-pub(super) fn by_group(members: &[Member]) -> Vec<Member> {
-    let mut members = members.to_vec();
-    members.sort_unstable_by_key(|member| (member.sample, member.cluster));
-    members.dedup_by_key(|member| member.sample);
-    members.sort_unstable();
-    members
+/// The items by group and sample, each sample once (in its lowest group).
+pub(super) fn by_group<T: Clone>(items: &[T], member: impl Fn(&T) -> Member) -> Vec<T> {
+    let mut items = items.to_vec();
+    items.sort_unstable_by_key(|item| (member(item).sample, member(item).cluster));
+    items.dedup_by_key(|item| member(item).sample);
+    items.sort_unstable_by_key(member);
+    items
 }
 
 /// The groups of what [`by_group`] returns, one slice each.
-pub(super) fn groups(members: &[Member]) -> impl Iterator<Item = &[Member]> {
-    members.chunk_by(|a, b| a.cluster == b.cluster)
+pub(super) fn groups<T>(items: &[T], member: impl Fn(&T) -> Member) -> impl Iterator<Item = &[T]> {
+    items.chunk_by(move |a, b| member(a).cluster == member(b).cluster)
 }

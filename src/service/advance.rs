@@ -59,6 +59,7 @@ impl Run {
             return self.finish(&stop.to_string(), cancel);
         }
         self.recall_samples()?;
+        let trained_on = self.ledger.last_epoch()?.map_or(epoch, |last| last.commit.epoch);
         let choosing = Choosing {
             config: &self.config,
             plan: &self.plan,
@@ -66,7 +67,7 @@ impl Run {
             samples: &self.samples,
             centroids: self.ledger.centroids()?,
             epoch,
-            trained_on: self.ledger.last_epoch()?.map_or(epoch, |last| last.commit.epoch),
+            trained_on,
             spent,
             cancel,
         };

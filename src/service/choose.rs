@@ -15,7 +15,6 @@ use crate::pool::Pool;
 use crate::score::Scorer;
 use crate::select::{self, Choice, Member};
 use crate::settings;
-use crate::spool::Numbers;
 
 /// Everything that a policy looks at.
 #[derive(Debug)]
@@ -92,36 +91,15 @@ impl Choosing<'_> {
     fn uniform(&self) -> Chosen {
         let start = Instant::now();
         let choices = select::uniform(self.pool.len(), self.quota(), self.config.seed, self.epoch + 1);
-        let choices = self.finish(choices, 0, &[]);
+        let choices = self.finish(choices, 0);
         Chosen { choices, select_s: start.elapsed().as_secs_f64(), ..Chosen::default() }
-    }
-
-    /// What has not been seen for longest is scanned; what is not confidently right is mined, and of the rest a share
-    /// comes along, drawn evenly over clusters of embeddings.
-    fn confidence(&self, scorer: &Scorer) -> Result<Chosen, ChooseError> {
-        let rule = Rule::NotConfident(self.config.mine.confident as f32);
-        let mut order = self.order(Precedence::Stalest);
-        let mut harvest = self.scan(scorer, rule, &mut order)?;
-        let clustering = Instant::now();
-        let clusters = self.cluster((&harvest.embeddings).into(), harvest.width)?;
-        // The largest table of all, and done with.
-        harvest.embeddings = Numbers::default();
-        let cluster_s = clustering.elapsed().as_secs_f64();
-        let selecting = Instant::now();
-        let members = members(&harvest.seen, &clusters.assignment);
-        let (mined, known) = split(&harvest.seen, &members);
-        let seed = self.config.seed;
-        let choices = select::confidence(&mined, &known, self.config.extras.share, seed, self.epoch + 1);
-        let choices = self.finish(choices, harvest.tally.forwards, &harvest.seen);
-        let select_s = selecting.elapsed().as_secs_f64();
-        let chosen = gathered(harvest, &members, clusters, self.config.cluster.distance, choices, cluster_s, select_s);
-        Ok(Chosen { order: Some(order), ..chosen })
     }
 
     /// S3 and S4: a scan for wrong answers, at random or where they probably are, their clusters thinned or expanded.
     fn patent(&self, scorer: &Scorer) -> Result<Chosen, ChooseError> {
-        let mut order = self.order(Precedence::None);
-        let harvest = self.scan(scorer, Rule::Wrong, &mut order)?;
+        let mut order = self.order(Precedence::None, 0);
+        let quota = f64::from(self.quota());
+        let harvest = self.scan(scorer, Rule::Wrong, &mut order, (quota, 0.0, 0.0))?;
         let clustering = Instant::now();
         let (found, others): (Vec<u32>, Vec<u32>) = (0..harvest.seen.len() as u32)
             .partition(|&row| harvest.seen.get(row as usize).is_some_and(|seen| seen.found));
@@ -160,18 +138,20 @@ impl Choosing<'_> {
             ClusterMode::Expand => select::patent_expand(&mined, &expansions, fraction),
             ClusterMode::ThinExpand => select::patent_thin_and_expand(&mined, &expansions, fraction, seed, next),
         };
-        let choices = self.finish(choices, harvest.tally.forwards, &harvest.seen);
+        let choices = self.finish(reached(choices, &harvest.seen), harvest.tally.forwards);
         let select_s = selecting.elapsed().as_secs_f64();
         let chosen = gathered(harvest, &members, clusters, self.config.cluster.distance, choices, cluster_s, select_s);
         Ok(Chosen { order: Some(order), ..chosen })
     }
 
-    /// The order in which the scan visits the images that were not trained on.
-    fn order(&self, precedence: Precedence) -> Order {
+    /// The order in which the scan visits the images that were not trained on, and have no answer that is fewer than
+    /// `stale` epochs old.
+    pub(super) fn order(&self, precedence: Precedence, stale: u32) -> Order {
         let plan = OrderPlan {
             trained_on: self.trained_on,
             epoch: self.epoch,
             precedence,
+            stale,
             random: self.config.mine.random,
             quota: self.quota() as usize,
         };
@@ -179,17 +159,25 @@ impl Choosing<'_> {
         Order::new(&plan, self.samples, |id| self.pool.label(id), draws)
     }
 
-    fn scan(&self, scorer: &Scorer, rule: Rule, order: &mut Order) -> Result<Harvest, ScanError> {
-        let quota = self.quota() as usize;
-        let limits = Limits { quota, forwards: self.plan.forwards(self.config.mine.budget, quota, self.spent) };
-        tracing::info!(epoch = self.epoch, candidates = order.len(), quota, forwards = limits.forwards, "scanning");
+    /// Scans until `wanted` images are found, of which an image that is no find brings `known` and every image that is
+    /// scored `along`, or the budget is spent.
+    pub(super) fn scan(
+        &self,
+        scorer: &Scorer,
+        rule: Rule,
+        order: &mut Order,
+        (wanted, known, along): (f64, f64, f64),
+    ) -> Result<Harvest, ScanError> {
+        let forwards = self.plan.forwards(self.config.mine.budget, self.quota() as usize, self.spent);
+        tracing::info!(epoch = self.epoch, candidates = order.len(), wanted, forwards, "scanning");
+        let limits = Limits { quota: wanted, known, along, forwards };
         let augment = settings::scan_augment(self.config, self.epoch);
-        Scan { pool: self.pool, rule, limits, augment, cancel: self.cancel, folder: &self.config.state.folder }
-            .run(scorer, order)
+        let folder = &self.config.state.folder;
+        Scan { pool: self.pool, rule, limits, augment, cancel: self.cancel, folder }.run(scorer, order)
     }
 
     /// Groups of embeddings; no groups where the model gives none out.
-    fn cluster(&self, embeddings: Points<'_>, width: usize) -> Result<Clusters, ClusterError> {
+    pub(super) fn cluster(&self, embeddings: Points<'_>, width: usize) -> Result<Clusters, ClusterError> {
         if width == 0 {
             return Ok(Clusters::none(0));
         }
@@ -208,26 +196,26 @@ impl Choosing<'_> {
         Ok(clusters)
     }
 
-    /// Cuts the choices to what the plan still pays for after the scan, and orders them. A choice among what was scanned
-    /// has the probability of being scanned besides its own.
-    fn finish(&self, mut choices: Vec<Choice>, forwards: u64, seen: &[Seen]) -> Vec<Choice> {
-        let scanned: HashMap<u32, f32> = seen.iter().map(|seen| (seen.sample, seen.inclusion)).collect();
-        for choice in &mut choices {
-            choice.inclusion *= scanned.get(&choice.sample).copied().map_or(1.0, f64::from);
-        }
+    /// Cuts the choices to what the plan still pays for after the scan, and orders them.
+    pub(super) fn finish(&self, choices: Vec<Choice>, forwards: u64) -> Vec<Choice> {
         let (seed, next) = (self.config.seed, self.epoch + 1);
         let affordable = self.plan.visits_left(self.spent + self.plan.cost(0, forwards));
         select::order(&select::cut(&choices, affordable, seed, next), seed, next)
     }
 
-    fn quota(&self) -> u32 {
-        select::share_count(self.pool.len(), self.config.mine.quota)
+    /// How large the next subset is to be.
+    pub(super) fn quota(&self) -> u32 {
+        select::share_count(self.pool.len(), self.plan.quota(self.config))
     }
 }
 
-fn members(seen: &[Seen], assignment: &[u32]) -> Vec<Member> {
-    let cluster = |row: usize| assignment.get(row).copied();
-    seen.iter().enumerate().map(|(row, seen)| Member { sample: seen.sample, cluster: cluster(row) }).collect()
+/// A choice among what was scanned has the probability of being scanned besides its own.
+fn reached(mut choices: Vec<Choice>, seen: &[Seen]) -> Vec<Choice> {
+    let scanned: HashMap<u32, f32> = seen.iter().map(|seen| (seen.sample, seen.inclusion)).collect();
+    for choice in &mut choices {
+        choice.inclusion *= scanned.get(&choice.sample).copied().map_or(1.0, f64::from);
+    }
+    choices
 }
 
 /// The members that are finds, and the others.
@@ -236,7 +224,8 @@ fn split(seen: &[Seen], members: &[Member]) -> (Vec<Member>, Vec<Member>) {
     (of(true).collect(), of(false).collect())
 }
 
-fn gathered(
+/// What comes of a scan, its clusters and the choices.
+pub(super) fn gathered(
     harvest: Harvest,
     members: &[Member],
     clusters: Clusters,

@@ -19,6 +19,7 @@
 
 mod advance;
 mod choose;
+mod confidence;
 mod error;
 mod examine;
 mod mine;

@@ -3,7 +3,18 @@
 //! Work is counted in image visits of training. A scoring forward is charged at `plan.forward` visits; validation is not
 //! charged, because whoever trains validates, with gleaner or without.
 
-use crate::config::Config;
+use crate::config::{Config, Policy};
+use crate::select::Extras;
+
+/// Subsets that planned work is to be enough for, at least.
+const ROUNDS: f64 = 10.0;
+/// The quota where nothing else decides, as a share of the pool.
+const QUOTA: f64 = 0.10;
+/// Planned work, in full-data epochs, up to which a run is short, and from which on it is long.
+const SHORT: f64 = 3.0;
+const LONG: f64 = 5.0;
+/// The share of what is known that comes back in a short run, and in a long one.
+const SHARE: (f64, f64) = (0.15, 0.30);
 
 /// The budget of a run.
 #[derive(Clone, Copy, Debug, PartialEq)]
@@ -18,6 +29,28 @@ impl Plan {
     /// The plan of a config for a pool of `pool` images: `plan.cost` full-data epochs.
     pub fn of(config: &Config, pool: u32) -> Self {
         Self { total: config.plan.cost.map(|epochs| epochs * f64::from(pool)), forward: config.plan.forward }
+    }
+
+    /// How large the next subset is to be, as a share of the pool, unless `mine.quota` says it.
+    ///
+    /// Under `confidence` a [`ROUNDS`]th of the planned work, so that the model can change its mind about an image several
+    /// times; what it asks for may be less. The publication's step S3 wants "a preset number", and so does a fresh subset
+    /// each time.
+    pub fn quota(&self, config: &Config) -> f64 {
+        config.mine.quota.unwrap_or_else(|| match (config.policy, config.plan.cost) {
+            (Policy::Confidence, Some(cost)) => (cost / ROUNDS).min(1.0),
+            _ => QUOTA,
+        })
+    }
+
+    /// How much of what is known comes back and what it weighs, unless `extras` says it: in a run of few passes a small
+    /// share that counts as any other image, in a longer one more of it at weights that keep the gradient unbiased.
+    pub fn extras(&self, config: &Config) -> Extras {
+        let long = config.plan.cost.map_or(1.0, |cost| ((cost - SHORT) / (LONG - SHORT)).clamp(0.0, 1.0));
+        Extras {
+            share: config.extras.share.unwrap_or_else(|| SHARE.0 + (SHARE.1 - SHARE.0) * long),
+            exponent: config.extras.exponent.unwrap_or_else(|| long),
+        }
     }
 
     /// What so many visits and forwards cost.

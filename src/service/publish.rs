@@ -9,6 +9,7 @@ use super::choose::Chosen;
 use super::run::Run;
 use super::subset::Subset;
 use super::{ServiceError, plan::Plan};
+use crate::config::Policy;
 use crate::ledger::{EpochCommit, Strata};
 use crate::lists;
 use crate::mine::Order;
@@ -57,7 +58,9 @@ impl Run {
             lists::withdraw(&self.config().lists.folder, epoch)?;
         }
         let (pool, samples, config) = (&self.pool, &self.samples, &self.config);
-        let rows = Subset { pool, samples, choices: &chosen.choices, scanned_by, paths: config.lists.paths };
+        let stale = if config.policy == Policy::Confidence { config.mine.stale } else { 1 };
+        let chosen_by = scanned_by.map(|epoch| (epoch, stale));
+        let rows = Subset { pool, samples, choices: &chosen.choices, chosen_by, paths: config.lists.paths };
         let names = class_names(pool, self.classes);
         // Two large files that have nothing to do with each other, and nothing counts before both are there.
         let (published, prepared) = thread::scope(|scope| {

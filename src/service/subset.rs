@@ -18,19 +18,19 @@ pub(super) struct Subset<'a> {
     pub(super) samples: &'a Samples,
     /// In the order in which they are published.
     pub(super) choices: &'a [Choice],
-    /// The epoch whose checkpoint scanned for this subset: only what it said stands in the manifest.
-    pub(super) scanned_by: Option<u32>,
+    /// The epoch whose checkpoint this subset was chosen by, if one was, and how many epochs an answer counts: only such
+    /// answers stand in the manifest.
+    pub(super) chosen_by: Option<(u32, u32)>,
     pub(super) paths: ListPaths,
 }
 
 impl Subset<'_> {
-    /// What the scan for this subset said of an image, if it looked at it.
+    /// The answer for an image that this subset was chosen by, if there was one.
     fn said(&self, sample: u32) -> Option<Prediction> {
-        let scored = usize::try_from(sample).ok().and_then(|at| self.samples.last_scored.get(at)).copied()?;
-        if self.scanned_by.is_none_or(|epoch| i32::try_from(epoch) != Ok(scored)) {
-            return None;
-        }
-        self.samples.score(sample).filter(|said| said.predicted != NONE)
+        let (epoch, stale) = self.chosen_by?;
+        let scored = self.samples.last_scored.get(usize::try_from(sample).ok()?).copied()?;
+        let age = epoch.checked_sub(u32::try_from(scored).ok()?)?;
+        self.samples.score(sample).filter(|said| age < stale && said.predicted != NONE)
     }
 }
 

@@ -41,7 +41,7 @@ fn each_bad_value_is_named_with_its_remedy() {
             "folder: x",
             "c.yaml:4:1: there is no key folder; did you mean cache.folder or checkpoint.folder or lists.folder or state.folder?",
         ),
-        ("extras: {weighting: 1}", "c.yaml:4:10: there is no key extras.weighting; known here: share"),
+        ("extras: {weighting: 1}", "c.yaml:4:10: there is no key extras.weighting; known here: share, exponent"),
         ("Policy: patent", "c.yaml:4:1: there is no key Policy; did you mean policy?"),
         (
             "train: {learning-rate: 1}",
@@ -51,7 +51,7 @@ fn each_bad_value_is_named_with_its_remedy() {
         ("seed:", "c.yaml:4:1: seed has no value; write a value, or leave the key out for the default 1"),
         (
             "mine: {quota: 0}",
-            "c.yaml:4:15: mine.quota is `0`, not a number above 0 and at most 1; write for example 0.1",
+            "c.yaml:4:15: mine.quota is `0`, not a number above 0 and at most 1; write for example auto",
         ),
         (
             "mine: {quota: 10%}",
@@ -63,7 +63,7 @@ fn each_bad_value_is_named_with_its_remedy() {
         ),
         (
             "mine: {quota: [0.1]}",
-            "c.yaml:4:15: mine.quota is a list, not a number above 0 and at most 1; write for example 0.1",
+            "c.yaml:4:15: mine.quota is a list, not a number above 0 and at most 1; write for example auto",
         ),
         ("mine: {budget: -0.5}", "c.yaml:4:16: mine.budget is `-0.5`, not a number at least 0; write for example 1"),
         ("mine: {budget: nan}", "c.yaml:4:16: mine.budget is `nan`, not a number at least 0; write for example 1"),
@@ -231,14 +231,14 @@ fn overrides_win_and_are_blamed_by_their_own_text() {
     let set =
         ["mine.quota=0.2", "lists.formats=[paths]", "trainer=none", "stop.epochs=3", "stop.epochs=4", "pool.test="];
     let config = load(&format!("{LEAST}mine: {{quota: bad}}"), &set).unwrap();
-    assert_eq!(config.mine.quota, 0.2);
+    assert_eq!(config.mine.quota, OrAuto::Of(0.2));
     assert_eq!(config.lists.formats, [ListFormat::Csv, ListFormat::Paths]);
     assert_eq!(config.trainer.program, TrainerProgram::None);
     assert_eq!(config.stop.epochs, Some(4));
     let cases = [
         (
             "mine.quota=2",
-            "--set mine.quota=2: mine.quota is `2`, not a number above 0 and at most 1; write for example 0.1",
+            "--set mine.quota=2: mine.quota is `2`, not a number above 0 and at most 1; write for example auto",
         ),
         ("mine.qota=0.2", "--set mine.qota=0.2: there is no key mine.qota; did you mean mine.quota?"),
         ("mime.quota=0.2", "--set mime.quota=0.2: there is no key mime; did you mean mine?"),

@@ -28,7 +28,14 @@ fn the_least_config_has_the_documented_defaults() {
     assert_eq!(config.checkpoint, checkpoint);
     assert_eq!(config.policy, Policy::Confidence);
     assert_eq!(config.initial.fraction, 0.10);
-    let mine = MineConfig { quota: 0.10, budget: 1.0, confident: 0.9, random: 0.05, augment: ScanAugment::None };
+    let mine = MineConfig {
+        quota: OrAuto::Auto,
+        budget: 1.0,
+        confident: 0.9,
+        stale: 10,
+        random: 0.05,
+        augment: ScanAugment::None,
+    };
     assert_eq!(config.mine, mine);
     let cluster = ClusterConfig {
         mode: ClusterMode::Thin,
@@ -38,7 +45,7 @@ fn the_least_config_has_the_documented_defaults() {
         fraction: 0.5,
     };
     assert_eq!(config.cluster, cluster);
-    assert_eq!(config.extras.share, 0.3);
+    assert_eq!(config.extras, ExtrasConfig { share: OrAuto::Auto, exponent: OrAuto::Auto });
     let formats = vec![ListFormat::Txt, ListFormat::Csv];
     assert_eq!(config.lists, ListsConfig { folder: "lists".into(), formats, paths: ListPaths::Absolute });
     let backoff = Duration::from_secs(5);
@@ -48,7 +55,7 @@ fn the_least_config_has_the_documented_defaults() {
     assert_eq!(config.train, train);
     assert_eq!(
         config.score,
-        ScoreConfig { batch: Batch::Auto, threads: 0, device: Device::Auto, precision: Precision::Fp32 }
+        ScoreConfig { batch: OrAuto::Auto, threads: 0, device: Device::Auto, precision: Precision::Fp32 }
     );
     assert_eq!(config.plan, PlanConfig { cost: None, forward: 0.17 });
     assert_eq!(config.stop, StopConfig { accuracy: None, patience: None, epochs: None });
@@ -66,7 +73,7 @@ fn the_example_loads_and_says_what_its_comments_say() {
     assert_eq!(config.stop, StopConfig { accuracy: Some(0.95), patience: Some(10), epochs: Some(50) });
     // A default that the comments name in brackets is the true one.
     let text = std::fs::read_to_string(&path).unwrap();
-    for (key, default) in [("quota: 0.10", "[0.10]"), ("groups: 64", "[64]"), ("momentum: 0.9", "[0.9]")] {
+    for (key, default) in [("stale: 10", "[10]"), ("groups: 64", "[64]"), ("momentum: 0.9", "[0.9]")] {
         let line = text.lines().find(|line| line.trim_start().starts_with(key)).unwrap();
         assert!(line.contains(default), "{line}");
     }
@@ -105,7 +112,7 @@ plan: {cost: 12}
     assert_eq!(config.model.embedding, Embedding::Name("/features/Flatten_output_0".to_owned()));
     assert_eq!(config.checkpoint.quiet, Duration::from_secs(90));
     assert_eq!(config.checkpoint.poll, Duration::from_millis(500));
-    assert_eq!((config.mine.quota, config.mine.budget), (1.0, 0.0));
+    assert_eq!((config.mine.quota, config.mine.budget), (OrAuto::Of(1.0), 0.0));
     assert_eq!((config.cluster.mode, config.cluster.distance), (ClusterMode::ThinExpand, ClusterDistance::Cosine));
     assert_eq!(config.cluster.budget, Duration::from_secs(90));
     assert_eq!(config.lists.formats, [ListFormat::Csv, ListFormat::Jsonl, ListFormat::Tree]);

@@ -87,6 +87,9 @@ pub struct Plan {
     pub epoch: u32,
     /// What comes first, whatever is likely.
     pub precedence: Precedence,
+    /// Images with an answer that is fewer epochs old, and still [holds](Samples::is_fresh), are no candidates; 0 for none
+    /// such.
+    pub stale: u32,
     /// The share that is drawn at random, whatever is likely, in (0, 1]; 1 for everything.
     pub random: f64,
     /// Finds wanted.
@@ -105,8 +108,8 @@ impl Order {
                 Precedence::Stalest => of(&samples.last_trained).max(of(&samples.last_scored)),
             }
         };
-        let candidates: Vec<u32> =
-            (0u32..).zip(&samples.last_trained).filter(|&(_, &trained)| trained != now).map(|(id, _)| id).collect();
+        let wanted = |&(id, &trained): &(u32, &i32)| trained != now && !samples.is_fresh(id, plan.epoch, plan.stale);
+        let candidates: Vec<u32> = (0u32..).zip(&samples.last_trained).filter(wanted).map(|(id, _)| id).collect();
         let order = arrange(candidates, seen, draws);
         let learns = plan.random < 1.0;
         let mut known: HashMap<Traits, u32> = HashMap::new();

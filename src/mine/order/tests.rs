@@ -10,7 +10,7 @@ use crate::prediction::Prediction;
 const LEN: u32 = 4000;
 
 fn plan(random: f64) -> Plan {
-    Plan { trained_on: 4, epoch: 4, precedence: Precedence::None, random, quota: 400 }
+    Plan { trained_on: 4, epoch: 4, precedence: Precedence::None, stale: 0, random, quota: 400 }
 }
 
 fn draws() -> Draws {

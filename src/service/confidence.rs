@@ -1,0 +1,88 @@
+//! The default policy: what the model does not yet get confidently right, and a share of the rest, by the freshest answer
+//! for each image.
+
+use std::time::Instant;
+
+use super::choose::{ChooseError, Choosing, Chosen, gathered};
+use crate::draw::{Draws, Stream};
+use crate::ledger::NONE;
+use crate::mine::{Harvest, Precedence, Rule};
+use crate::score::Scorer;
+use crate::select::{self, Candidate, Member};
+use crate::spool::Numbers;
+
+/// Images with an answer that still holds.
+#[derive(Debug, Default)]
+struct Fresh {
+    /// Those that are to be trained on again, if everything is looked at.
+    mined: Vec<Member>,
+    /// Those that are known.
+    known: Vec<Member>,
+}
+
+impl Choosing<'_> {
+    /// Every image of the pool is looked at with the same probability: by its answer, if it has one that still holds, from
+    /// a training visit or an earlier scan, and else by a scan, within the budget. Of what is looked at, all that is not
+    /// confidently right is mined, and of the rest a share comes along.
+    ///
+    /// The probability is 1 if that does not make the subset larger than the quota. If it would, the scan ends when the
+    /// share of images it came to, times what all with a fresh answer would bring, fills the quota together with what it
+    /// has found.
+    pub(super) fn confidence(&self, scorer: &Scorer) -> Result<Chosen, ChooseError> {
+        let rule = Rule::NotConfident(self.config.mine.confident as f32);
+        let extras = self.plan.extras(self.config);
+        let quota = f64::from(self.quota());
+        let mut order = self.order(Precedence::Stalest, self.config.mine.stale);
+        let fresh = self.fresh(rule);
+        let brings = fresh.mined.len() as f64 + extras.share * fresh.known.len() as f64;
+        let along = if order.is_empty() { 0.0 } else { brings / order.len() as f64 };
+        let mut harvest = self.scan(scorer, rule, &mut order, (quota, extras.share, along))?;
+        let clustering = Instant::now();
+        let clusters = self.cluster((&harvest.embeddings).into(), harvest.width)?;
+        // The largest table of all, and done with.
+        harvest.embeddings = Numbers::default();
+        let cluster_s = clustering.elapsed().as_secs_f64();
+        let selecting = Instant::now();
+        let (mut mined, mut known) = scanned(&harvest, &clusters.assignment);
+        let found = mined.len() as f64 + extras.share * known.len() as f64;
+        let share = if brings > 0.0 { ((quota - found) / brings).clamp(0.0, 1.0) } else { 0.0 };
+        let draws = Draws::new(self.config.seed, self.epoch + 1, Stream::Fresh);
+        let looked_at = |member: &Member| draws.unit(u64::from(member.sample)) < share;
+        let candidate = |member: Member| Candidate { member, reach: share as f32 };
+        mined.extend(fresh.mined.into_iter().filter(looked_at).map(candidate));
+        known.extend(fresh.known.into_iter().filter(looked_at).map(candidate));
+        let choices = select::confidence(&mined, &known, extras, self.config.seed, self.epoch + 1);
+        let choices = self.finish(choices, harvest.tally.forwards);
+        let members: Vec<Member> = (harvest.seen.iter().enumerate())
+            .map(|(row, seen)| Member { sample: seen.sample, cluster: clusters.assignment.get(row).copied() })
+            .collect();
+        let select_s = selecting.elapsed().as_secs_f64();
+        let chosen = gathered(harvest, &members, clusters, self.config.cluster.distance, choices, cluster_s, select_s);
+        Ok(Chosen { order: Some(order), ..chosen })
+    }
+
+    fn fresh(&self, rule: Rule) -> Fresh {
+        let mut fresh = Fresh::default();
+        for sample in 0..self.pool.len() {
+            if !self.samples.is_fresh(sample, self.epoch, self.config.mine.stale) {
+                continue;
+            }
+            let Some(said) = self.samples.score(sample) else { continue };
+            let cluster = self.samples.cluster.get(sample as usize).copied().filter(|&cluster| cluster != NONE);
+            let find = rule.finds(&said, self.pool.label(sample));
+            if find { &mut fresh.mined } else { &mut fresh.known }.push(Member { cluster, sample });
+        }
+        fresh
+    }
+}
+
+/// What the scan found, and the rest of what it saw.
+fn scanned(harvest: &Harvest, clusters: &[u32]) -> (Vec<Candidate>, Vec<Candidate>) {
+    let (mut mined, mut known) = (Vec::new(), Vec::new());
+    for (row, seen) in harvest.seen.iter().enumerate() {
+        let member = Member { sample: seen.sample, cluster: clusters.get(row).copied() };
+        let candidate = Candidate { member, reach: seen.inclusion };
+        if seen.found { &mut mined } else { &mut known }.push(candidate);
+    }
+    (mined, known)
+}
