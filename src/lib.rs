@@ -35,8 +35,8 @@
 //! | | [`progress`] | how far a long piece of work is |
 //!
 //! Training happens in another process, the package `gleaner-trainer` or a command of the user's: nothing here links
-//! libtorch. It stands on this library's ground and first floor and [`settings`], so that both see the same images, and reads the
-//! manifest with [`lists`].
+//! libtorch. It stands on this library's ground and first floor and [`settings`], so that both see the same images, reads the
+//! manifest with [`lists`], and hands back what it saw of each image in the form of [`ledger`].
 
 pub mod cache;
 pub mod cluster;

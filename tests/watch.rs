@@ -289,7 +289,15 @@ fn two_names_for_one_epoch_are_not_two_epochs() {
 #[test]
 fn files_that_are_no_checkpoints_are_told_once() {
     let mut scene = Scene::new();
-    for name in ["best.onnx", "notes.txt", ".epoch-1.onnx", "epoch-1.onnx.part", "epoch-1.onnx~", "epoch-1.onnx.done"] {
+    for name in [
+        "best.onnx",
+        "notes.txt",
+        "epoch-0001.scores.parquet",
+        ".epoch-1.onnx",
+        "epoch-1.onnx.part",
+        "epoch-1.onnx~",
+        "epoch-1.onnx.done",
+    ] {
         scene.write(name, "whole");
     }
     fs::create_dir(scene.path("epoch-0005.onnx")).unwrap();

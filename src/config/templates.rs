@@ -7,8 +7,8 @@ use super::problem::Fault;
 use super::values::{Read, nearest};
 
 /// What a trainer's arguments may name.
-pub const PLACEHOLDERS: [&str; 8] =
-    ["list", "manifest", "checkpoint_in", "checkpoint_out", "epoch", "seed", "work_done", "work_planned"];
+pub const PLACEHOLDERS: [&str; 9] =
+    ["list", "manifest", "checkpoint_in", "checkpoint_out", "scores_out", "epoch", "seed", "work_done", "work_planned"];
 
 /// The names in braces, from left to right.
 fn names(text: &str) -> impl Iterator<Item = &str> {

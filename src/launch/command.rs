@@ -4,8 +4,8 @@ use std::ffi::OsString;
 use std::path::PathBuf;
 
 /// The placeholders of `trainer.command`.
-pub const PLACEHOLDERS: [&str; 8] =
-    ["list", "manifest", "checkpoint_in", "checkpoint_out", "epoch", "seed", "work_done", "work_planned"];
+pub const PLACEHOLDERS: [&str; 9] =
+    ["list", "manifest", "checkpoint_in", "checkpoint_out", "scores_out", "epoch", "seed", "work_done", "work_planned"];
 
 /// `trainer.command` cannot be understood.
 #[derive(Debug, Clone, PartialEq, Eq, thiserror::Error)]
@@ -38,6 +38,8 @@ pub struct Values {
     pub checkpoint_in: PathBuf,
     /// Where the new checkpoint is expected.
     pub checkpoint_out: PathBuf,
+    /// Where the step may leave what it saw of each image, before the checkpoint appears.
+    pub scores_out: PathBuf,
     /// Where the step may leave a [`Report`](super::Report); only in the environment, as `GLEANER_REPORT`.
     pub report: PathBuf,
     /// The epoch that is trained.
@@ -67,6 +69,7 @@ impl Values {
             "manifest" => self.manifest.clone().into(),
             "checkpoint_in" => self.checkpoint_in.clone().into(),
             "checkpoint_out" => self.checkpoint_out.clone().into(),
+            "scores_out" => self.scores_out.clone().into(),
             "epoch" => self.epoch.to_string().into(),
             "seed" => self.seed.to_string().into(),
             "work_done" => self.work_done.to_string().into(),
@@ -92,6 +95,7 @@ pub fn check(command: &[String]) -> Result<(), CommandError> {
         manifest: PathBuf::new(),
         checkpoint_in: PathBuf::new(),
         checkpoint_out: PathBuf::new(),
+        scores_out: PathBuf::new(),
         report: PathBuf::new(),
         epoch: 0,
         seed: 0,

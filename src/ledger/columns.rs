@@ -1,4 +1,4 @@
-//! What the two Parquet files have in common: how they are written, and columns of numbers.
+//! What the Parquet files have in common: how they are written, and columns of numbers.
 
 use std::io::{self, Write};
 use std::sync::Arc;
@@ -119,6 +119,15 @@ pub(super) fn read_floats(reader: ColumnReader, count: usize, null: f32, to: &mu
 }
 
 fn read<T: DataType>(mut reader: ColumnReaderImpl<T>, count: usize, null: T::T, to: &mut Vec<T::T>) -> Result<()> {
+    read_each(&mut reader, count, |value| to.push(value.unwrap_or_else(|| null.clone())))
+}
+
+/// Hands on the next `count` values of a column that is not nested, `None` for a null; fails where there are fewer.
+pub(super) fn read_each<T: DataType>(
+    reader: &mut ColumnReaderImpl<T>,
+    count: usize,
+    mut take: impl FnMut(Option<T::T>),
+) -> Result<()> {
     let mut left = count;
     let (mut levels, mut present) = (Vec::new(), Vec::new());
     while left > 0 {
@@ -130,11 +139,11 @@ fn read<T: DataType>(mut reader: ColumnReaderImpl<T>, count: usize, null: T::T, 
         }
         if levels.is_empty() {
             // A required column has no levels.
-            to.append(&mut present);
+            present.drain(..).for_each(|value| take(Some(value)));
         } else {
             let mut values = present.drain(..values.min(present.len()));
             for level in &levels {
-                to.push(if *level > 0 { values.next().unwrap_or_else(|| null.clone()) } else { null.clone() });
+                take(if *level > 0 { values.next() } else { None });
             }
         }
         left -= rows;

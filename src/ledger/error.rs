@@ -90,6 +90,36 @@ pub enum LedgerError {
         /// What is wrong.
         problem: String,
     },
+    /// A file of scores cannot be understood.
+    #[error(
+        "{}: {problem}; a file of scores is Parquet with the columns {}: let what wrote it write it again, under another \
+         name until it is whole, or remove it, and the scan scores its images",
+        path.display(), super::SCORES_COLUMNS.join(", ")
+    )]
+    Scores {
+        /// The file.
+        path: PathBuf,
+        /// What is wrong.
+        problem: String,
+    },
+    /// A file of scores holds a value that no model can have given.
+    #[error(
+        "{}: row {row}: {column} is {value}, but must be {wanted}; correct what wrote it (an image that was not seen has \
+         nulls), or remove the file, and the scan scores its images",
+        path.display()
+    )]
+    Score {
+        /// The file.
+        path: PathBuf,
+        /// The row, counted from 1.
+        row: u64,
+        /// The column.
+        column: &'static str,
+        /// What stands there.
+        value: f64,
+        /// What may stand there.
+        wanted: &'static str,
+    },
     /// A row does not fit the file that is being written.
     #[error("{}: {row:?} cannot be written: {problem}", path.display())]
     Row {

@@ -26,6 +26,8 @@ mod records;
 mod samples;
 mod samples_file;
 mod scores;
+mod scores_reader;
+mod scores_table;
 mod state_files;
 mod write;
 
@@ -40,7 +42,8 @@ pub use records::{
     RunRecord, RunStart, Standing, Strata, Totals, Training, Validation,
 };
 pub use samples::{NEVER, NONE, Samples};
-pub use scores::{ScoreRow, ScoresWriter};
+pub use scores::{SCORES_ENDING, ScoreRow, ScoresWriter, scores_beside};
+pub use scores_reader::{SCORES_COLUMNS, ScoresRead, read_scores};
 pub use state_files::PreparedSamples;
 
 /// The ledger's name within the state folder.

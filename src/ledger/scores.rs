@@ -1,4 +1,4 @@
-//! `scores.parquet`: what one model says about every image of a list, written as the scan goes.
+//! Files of scores: what one model says about every image of a list, written as a scan or a training step goes.
 
 use std::ffi::OsStr;
 use std::fs::{self, File};
@@ -17,6 +17,22 @@ use super::columns::{self, into_io, write_byte_column, write_column};
 use crate::digest::DigestingWriter;
 use crate::files::{self, PublishError};
 use crate::prediction::Prediction;
+
+/// How a file of scores beside a checkpoint ends.
+pub const SCORES_ENDING: &str = ".scores.parquet";
+
+/// The file in which a training step hands back what it saw of each image: beside `watch/epoch-0007.onnx` it is
+/// `watch/epoch-0007.scores.parquet`.
+///
+/// Only `.onnx` is taken off: in `model.7` what follows the dot is the epoch, and epochs must not share a file. No
+/// checkpoint can be called so: behind the epoch its name ends as the checkpoint's, not with this ending as well.
+pub fn scores_beside(checkpoint: &Path) -> PathBuf {
+    let name = checkpoint.file_name().unwrap_or_default();
+    let stem = name.as_bytes().strip_suffix(b".onnx").map_or(name, OsStr::from_bytes);
+    let mut scores = stem.to_owned();
+    scores.push(SCORES_ENDING);
+    checkpoint.with_file_name(scores)
+}
 
 /// About how much of a row group is held in memory.
 const GROUP_BYTES: usize = 64 << 20;

@@ -12,7 +12,7 @@ use super::waiting::standing;
 use super::{ServiceError, in_background, systemd};
 use crate::config::TrainerProgram;
 use crate::launch::{self, Backoff, Job, RunningJob, Values};
-use crate::ledger::{EpochRecord, Training};
+use crate::ledger::{self, EpochRecord, Training};
 use crate::lists::Format;
 use crate::settings;
 use crate::watch::{Verdict, WatchError};
@@ -207,6 +207,7 @@ impl Run {
             manifest: list(Format::Csv),
             checkpoint_in,
             checkpoint_out: self.checkpoint_path(number),
+            scores_out: ledger::scores_beside(&self.checkpoint_path(number)),
             report: self.report_path(number),
             epoch: number,
             seed: config.seed,

@@ -7,6 +7,7 @@ use std::io;
 use std::path::Path;
 
 use super::{Candidate, FileState, Identity, Pattern, WatchError};
+use crate::ledger::SCORES_ENDING;
 
 /// How unfinished files of other programs end; they are passed over in silence.
 const TEMPORARY_ENDINGS: [&str; 6] = [".tmp", ".temp", ".part", ".partial", ".swp", "~"];
@@ -98,11 +99,15 @@ fn examine(folder: &Path, name: &OsStr, epoch: u32, names: &BTreeSet<OsString>) 
     Some(Found { name: name.to_owned(), data_name: data.map(|(name, _)| name), candidate, marked })
 }
 
-/// Whether a name outside the pattern needs no word: hidden, temporary, or a companion of a checkpoint.
+/// Whether a name outside the pattern needs no word: hidden, temporary, scores, or a companion of a checkpoint.
 fn is_silent(name: &OsStr, pattern: &Pattern) -> bool {
     let text = name.to_string_lossy();
     let of_a_checkpoint = [MARKER, DATA].iter().any(|ending| {
         text.strip_suffix(ending).is_some_and(|checkpoint| pattern.epoch_of(OsStr::new(checkpoint)).is_some())
     });
-    text.starts_with('.') || of_a_checkpoint || TEMPORARY_ENDINGS.iter().any(|ending| text.ends_with(ending))
+    let is_scores = text.ends_with(SCORES_ENDING);
+    text.starts_with('.')
+        || is_scores
+        || of_a_checkpoint
+        || TEMPORARY_ENDINGS.iter().any(|ending| text.ends_with(ending))
 }

@@ -5,7 +5,7 @@
 //!
 //! ```text
 //! manifest ─► loader ─► batches ─┐
-//! checkpoint in ─► graph ────────┴─► step (loss, optimiser, schedule) ─► export ─► state ─► checkpoint out
+//! checkpoint in ─► graph ────────┴─► step (loss, optimiser, schedule) ─► export ─► state ─► scores ─► checkpoint out
 //! ```
 //!
 //! | file | owns |
@@ -18,6 +18,7 @@
 //! | [`schedule`] | the learning rate over the run |
 //! | [`optimiser`] | gradient descent with momentum |
 //! | [`state`] | the momentum from step to step |
+//! | [`scores`] | what a step saw of each image |
 //! | [`export`] | new weights into the ONNX graph |
 //! | [`step`] | one training step, from arguments to checkpoint |
 //! | [`forward`] | a forward pass for comparison with other runtimes |
@@ -37,5 +38,6 @@ pub mod manifest;
 pub mod npy;
 pub mod optimiser;
 pub mod schedule;
+pub mod scores;
 pub mod state;
 pub mod step;

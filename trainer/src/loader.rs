@@ -5,6 +5,7 @@ use gleaner::cache::Cache;
 use gleaner::draw::{Draws, Stream};
 use gleaner::pixels::{Augment, Layout, Normaliser, PixelError, Preprocess};
 use rayon::prelude::*;
+use std::path::PathBuf;
 use std::sync::Arc;
 use std::sync::mpsc::{Receiver, SyncSender, sync_channel};
 use std::thread::JoinHandle;
@@ -21,6 +22,8 @@ pub struct Batch {
     pub labels: Vec<i64>,
     /// Their weights.
     pub weights: Vec<f32>,
+    /// Their places among the samples.
+    pub rows: Vec<u32>,
 }
 
 impl Batch {
@@ -38,12 +41,15 @@ impl Batch {
         self.images.append(&mut other.images);
         self.labels.append(&mut other.labels);
         self.weights.append(&mut other.weights);
+        self.rows.append(&mut other.rows);
     }
 }
 
 /// How images become batches.
 #[derive(Clone, Debug)]
 pub struct Recipe {
+    /// Where relative paths of images count from.
+    pub root: PathBuf,
     /// The one preprocessing.
     pub preprocess: Preprocess,
     /// Images that were decoded before.
@@ -132,6 +138,7 @@ fn produce(samples: &[Sample], recipe: &Recipe, normaliser: &Normaliser, batches
             open.images.extend_from_slice(&image.numbers);
             open.labels.push(image.label);
             open.weights.push(image.weight);
+            open.rows.push(image.row);
             if open.len() >= recipe.batch {
                 let next = std::mem::take(&mut open);
                 if let Some(ready) = full.replace(next)
@@ -157,13 +164,15 @@ struct Decoded {
     numbers: Vec<f32>,
     label: i64,
     weight: f32,
+    row: u32,
 }
 
 fn decode(samples: &[Sample], index: u32, recipe: &Recipe, normaliser: &Normaliser, draws: &Draws) -> Option<Decoded> {
     let sample = samples.get(usize::try_from(index).ok()?)?;
     let preprocess = &recipe.preprocess;
     let mut pixels = vec![0; preprocess.bytes()];
-    let decoded = recipe.cache.load(&sample.path, &mut pixels, |pixels| preprocess.load(&sample.path, pixels));
+    let path = recipe.root.join(&sample.path);
+    let decoded = recipe.cache.load(&path, &mut pixels, |pixels| preprocess.load(&path, pixels));
     if let Err(error) = decoded {
         eprintln!("warning: left out: {error}");
         return None;
@@ -176,5 +185,5 @@ fn decode(samples: &[Sample], index: u32, recipe: &Recipe, normaliser: &Normalis
     let mut numbers = vec![0.0; pixels.len()];
     let per_image = pixels.len() / preprocess.channels.count();
     normaliser.normalise(&pixels, per_image, recipe.layout, &mut numbers);
-    Some(Decoded { numbers, label: i64::from(sample.label), weight: sample.weight })
+    Some(Decoded { numbers, label: i64::from(sample.label), weight: sample.weight, row: index })
 }

@@ -7,7 +7,7 @@ use std::path::{Path, PathBuf};
 /// One image of an epoch.
 #[derive(Clone, Debug, PartialEq)]
 pub struct Sample {
-    /// The image file.
+    /// The image file, as the manifest names it.
     pub path: PathBuf,
     /// Its class.
     pub label: u32,
@@ -22,6 +22,8 @@ pub struct Sample {
 pub struct Manifest {
     /// The file.
     pub path: PathBuf,
+    /// Where relative paths of images count from.
+    pub root: PathBuf,
     /// Its images; at least one.
     pub samples: Vec<Sample>,
 }
@@ -61,17 +63,13 @@ pub enum ManifestError {
 impl Manifest {
     /// Reads a manifest. Relative paths of images count from `root`.
     pub fn read(path: &Path, root: &Path) -> Result<Self, ManifestError> {
-        let sample = |row: ManifestRow| Sample {
-            path: root.join(row.path),
-            label: row.label,
-            weight: row.weight,
-            line: row.line,
-        };
+        let sample =
+            |row: ManifestRow| Sample { path: row.path.into(), label: row.label, weight: row.weight, line: row.line };
         let samples: Vec<Sample> = read_manifest(path)?.into_iter().map(sample).collect();
         if samples.is_empty() {
             return Err(ManifestError::Empty { path: path.to_owned() });
         }
-        Ok(Self { path: path.to_owned(), samples })
+        Ok(Self { path: path.to_owned(), root: root.to_owned(), samples })
     }
 
     /// Refuses labels that the model has no class for.

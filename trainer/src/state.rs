@@ -5,6 +5,7 @@
 
 use crate::optimiser::Optimiser;
 use gleaner::files::{PublishError, publish};
+use gleaner::ledger::{SCORES_ENDING, scores_beside};
 use safetensors::tensor::{Dtype, SafeTensors, TensorView};
 use std::collections::{BTreeMap, HashMap};
 use std::io::Write;
@@ -86,19 +87,29 @@ pub fn values(tensor: &Tensor) -> Result<Vec<f32>, TchError> {
     Ok(values)
 }
 
-/// Removes the state files in the checkpoint's folder, but for those of the checkpoints in `kept`: a state is as large
-/// as the weights, and only the newest is ever read, and the one before it if its step is repeated.
+/// Removes the state files in the checkpoint's folder and the scores that belong to them, but for those of the
+/// checkpoints in `kept`: a state is as large as the weights, and only the newest is ever read, and the one before it if
+/// its step is repeated. Scores without a state are another trainer's and stay.
 pub fn prune(folder: &Path, kept: &[&Path]) -> std::io::Result<()> {
-    let kept: Vec<Option<std::ffi::OsString>> =
-        kept.iter().map(|checkpoint| path_of(checkpoint).file_name().map(ToOwned::to_owned)).collect();
+    let kept: Vec<PathBuf> =
+        kept.iter().flat_map(|checkpoint| [path_of(checkpoint), scores_beside(checkpoint)]).collect();
+    let is_kept = |name: &str| kept.iter().any(|path| path.file_name().is_some_and(|kept| kept == name));
+    let mut names = Vec::new();
     for entry in std::fs::read_dir(folder)? {
-        let entry = entry?;
-        let name = entry.file_name();
-        let text = name.to_string_lossy();
-        let is_state = text.starts_with('.') && text.ends_with(SUFFIX);
-        if is_state && !kept.contains(&Some(name.clone())) {
-            std::fs::remove_file(entry.path())?;
-        }
+        // What is ours has a name of text.
+        names.extend(entry?.file_name().into_string());
+    }
+    let is_state = |name: &str| name.starts_with('.') && name.ends_with(SUFFIX);
+    let belongs = |checkpoint: &str| {
+        path_of(Path::new(checkpoint)).to_str().is_some_and(|state| names.iter().any(|name| name == state))
+    };
+    let are_scores = |name: &str| {
+        name.strip_suffix(SCORES_ENDING).is_some_and(|stem| belongs(stem) || belongs(&format!("{stem}.onnx")))
+    };
+    // A state goes last: it is what says whose the scores are.
+    let scores = names.iter().filter(|name| are_scores(name));
+    for name in scores.chain(names.iter().filter(|name| is_state(name))).filter(|name| !is_kept(name)) {
+        std::fs::remove_file(folder.join(name))?;
     }
     Ok(())
 }

@@ -8,6 +8,7 @@ use crate::loss::weighted_cross_entropy;
 use crate::manifest::{self, Manifest};
 use crate::optimiser::Optimiser;
 use crate::schedule::Schedule;
+use crate::scores::Scores;
 use crate::{device, state};
 use anyhow::{Context, bail};
 use gleaner::cache::Cache;
@@ -15,6 +16,7 @@ use gleaner::config::Config;
 use gleaner::digest;
 use gleaner::draw::{Draws, Stream};
 use gleaner::files::publish;
+use gleaner::ledger::scores_beside;
 use gleaner::onnx::{self, Classifier, Model};
 use gleaner::pixels::{Layout, Preprocess};
 use gleaner::settings;
@@ -29,8 +31,8 @@ const REPORT_EVERY: Duration = Duration::from_secs(5);
 
 /// Runs `gleaner-trainer step`.
 ///
-/// Nothing is written unless the whole step succeeds. Then the optimiser's state and the report come first and the checkpoint last:
-/// whoever sees the checkpoint sees everything that belongs to it.
+/// Nothing is written unless the whole step succeeds. Then the optimiser's state, the report and the scores come first
+/// and the checkpoint last: whoever sees the checkpoint sees everything that belongs to it.
 pub fn run(arguments: &StepArguments) -> anyhow::Result<()> {
     let config = Config::load(&arguments.config, &arguments.overrides)?;
     let manifest = Manifest::read(&arguments.manifest, &manifest::root(&config.pool))?;
@@ -63,6 +65,7 @@ pub fn run(arguments: &StepArguments) -> anyhow::Result<()> {
     }
     let cache = Arc::new(kept_images(&config, &preprocess));
     let recipe = Recipe {
+        root: manifest.root,
         cache: Arc::clone(&cache),
         augment: settings::augment(&config),
         layout: frame.layout,
@@ -72,8 +75,11 @@ pub fn run(arguments: &StepArguments) -> anyhow::Result<()> {
         seed: arguments.seed,
         epoch: arguments.epoch,
     };
-    let mut pass = Pass { graph, schedule, frame, device, epoch: arguments.epoch, total: manifest.samples.len() };
-    let outcome = pass.train(&mut optimiser, Loader::start(Arc::new(manifest.samples), recipe)?)?;
+    let total = manifest.samples.len();
+    let scores = Scores::new(total);
+    let mut pass = Pass { graph, schedule, frame, device, epoch: arguments.epoch, total, scores };
+    let samples = Arc::new(manifest.samples);
+    let outcome = pass.train(&mut optimiser, Loader::start(Arc::clone(&samples), recipe)?)?;
     if let Some(news) = cache.news() {
         eprintln!("note: {news}");
     }
@@ -86,9 +92,10 @@ pub fn run(arguments: &StepArguments) -> anyhow::Result<()> {
         let text = serde_json::to_vec_pretty(&outcome.report())?;
         publish(path, |writer| writer.write_all(&text))?;
     }
+    pass.scores.write(&scores_beside(checkpoint), &samples)?;
     publish(checkpoint, |writer| writer.write_all(&bytes))?;
     if let Err(error) = state::prune(folder(checkpoint), &[&arguments.checkpoint_in, checkpoint]) {
-        eprintln!("note: older optimiser states in {} stay: {error}", folder(checkpoint).display());
+        eprintln!("note: older optimiser states and scores in {} stay: {error}", folder(checkpoint).display());
     }
     Ok(())
 }
@@ -174,6 +181,7 @@ struct Pass {
     device: Device,
     epoch: u32,
     total: usize,
+    scores: Scores,
 }
 
 /// What a step did.
@@ -234,18 +242,21 @@ impl Pass {
         Ok(outcome)
     }
 
-    /// One batch: forward, backward, and the optimiser's move. Returns the loss before the move.
-    fn learn(&self, optimiser: &mut Optimiser, batch: &Batch, learning_rate: f64) -> anyhow::Result<f64> {
+    /// One batch: forward, backward, and the optimiser's move. Returns the loss before the move, to which the scores belong, too.
+    fn learn(&mut self, optimiser: &mut Optimiser, batch: &Batch, learning_rate: f64) -> anyhow::Result<f64> {
         let images = Tensor::f_from_slice(&batch.images)?.f_reshape(self.frame.shape(i64::try_from(batch.len())?))?;
         let labels = Tensor::f_from_slice(&batch.labels)?.f_to_device(self.device)?;
         let weights = Tensor::f_from_slice(&batch.weights)?.f_to_device(self.device)?;
         let logits = self.graph.logits(&images.f_to_device(self.device)?, Mode::Train)?;
         let loss = weighted_cross_entropy(&logits, &labels, &weights)?;
         let value = loss.f_double_value(&[])?;
+        let answers = state::values(&logits)?;
         if value.is_finite() {
             loss.f_backward()?;
             optimiser.step(learning_rate)?;
         }
+        // Last, so that a GPU is at work meanwhile.
+        self.scores.note(batch, &answers);
         Ok(value)
     }
 

@@ -11,5 +11,6 @@ mod npy;
 mod refusal;
 mod round_trip;
 mod schedule;
+mod scores;
 mod step;
 mod support;
