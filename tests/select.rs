@@ -4,8 +4,8 @@ use std::collections::BTreeMap;
 
 use gleaner::draw::{Draws, Stream};
 use gleaner::select::{
-    self, Candidate, Choice, Extras, Member, Stratum, cut, expansion_counts, initial, order, patent_expand, patent_thin,
-    patent_thin_and_expand, share_count, uniform,
+    self, Candidate, Choice, Extras, Member, Stratum, cut, expansion_counts, initial, order, patent_expand,
+    patent_thin, patent_thin_and_expand, share_count, uniform,
 };
 
 fn member(sample: u32, cluster: u32) -> Member {

@@ -60,6 +60,7 @@ impl Run {
         }
         self.recall_samples()?;
         let trained_on = self.ledger.last_epoch()?.map_or(epoch, |last| last.commit.epoch);
+        self.learn_from_training(&checkpoint.path, epoch, trained_on);
         let choosing = Choosing {
             config: &self.config,
             plan: &self.plan,

@@ -31,6 +31,7 @@ mod stop;
 mod subset;
 mod systemd;
 mod training;
+mod visits;
 mod waiting;
 
 pub use error::ServiceError;
