@@ -17,7 +17,7 @@ fn main() -> ExitCode {
     let arguments = Arguments::parse();
     gleaner::score::settle_memory();
     commands::start_log();
-    if !matches!(arguments.command, Command::Run(_)) {
+    if !matches!(arguments.command, Command::Run(_) | Command::Control(_)) {
         commands::end_with_the_reader();
     }
     let outcome = match arguments.command {
@@ -26,6 +26,8 @@ fn main() -> ExitCode {
         Command::Score(arguments) => commands::score::main(&arguments),
         Command::Check(arguments) => commands::check::main(&arguments),
         Command::Status(arguments) => commands::status::main(&arguments),
+        Command::Explain(arguments) => commands::explain::main(&arguments),
+        Command::Control(arguments) => commands::control::main(&arguments),
         Command::Model(arguments) => commands::model::main(&arguments),
     };
     outcome.unwrap_or_else(|error| {

@@ -1,6 +1,8 @@
 //! The commands, one file each.
 
 pub mod check;
+pub mod control;
+pub mod explain;
 pub mod mine;
 pub mod model;
 pub mod run;
@@ -30,6 +32,20 @@ pub enum Command {
     Check(Configured),
     /// Say where a run stands
     Status(status::Arguments),
+    /// Tell everything that is known of one image, and why it is on the last list or is not
+    ///
+    /// Everything comes from the state folder and the last manifest, also while the service runs; what they do not hold is
+    /// said to be unknown.
+    Explain(explain::Arguments),
+    /// Repeat a finished run with policy `uniform` at the same cost, and print both beside each other
+    ///
+    /// The control takes the config that the run was opened with (config.json in its state folder), with policy `uniform`, a
+    /// plan of exactly the work that the run has spent, scans included, and folders of its own. Only that plan ends it:
+    /// stop.accuracy, stop.patience and stop.epochs would end it at another cost, and are left out. It knows its end from the
+    /// start, so that its learning rate comes down in time even where a stop rule has ended the run before that: where this
+    /// is unfair, it is so to the run. Like `gleaner run` it may be interrupted at any time; the same command goes on. Start
+    /// it in the folder in which the run was started.
+    Control(control::Arguments),
     /// Make a starting graph, or say what a graph takes and gives
     Model(model::Arguments),
 }

@@ -18,20 +18,13 @@ const EPOCHS: &str = "
 impl Ledger {
     /// What the run, as it was last begun, was asked to do.
     pub fn run(&self) -> Result<Option<RunRecord>, LedgerError> {
-        self.one("SELECT * FROM runs ORDER BY run DESC LIMIT 1", [], |row| {
-            let seed: String = row.get("seed")?;
-            Ok(RunRecord {
-                number: row.get("run")?,
-                started: row.get("started")?,
-                run: Run {
-                    seed: seed.parse().map_err(|_| unknown(&seed))?,
-                    policy: row.get("policy")?,
-                    config_digest: row.get("config_digest")?,
-                    pool_digest: row.get("pool_digest")?,
-                    config_text: row.get("config_text")?,
-                },
-            })
-        })
+        self.one("SELECT * FROM runs ORDER BY run DESC LIMIT 1", [], run)
+    }
+
+    /// What the run was asked to do when the list of this epoch was committed.
+    pub fn run_of(&self, epoch: u32) -> Result<Option<RunRecord>, LedgerError> {
+        let query = "SELECT runs.* FROM runs JOIN epochs ON epochs.run = runs.run WHERE epochs.epoch = ?1";
+        self.one(query, params![epoch], run)
     }
 
     /// All committed epochs, oldest first.
@@ -170,6 +163,21 @@ impl Ledger {
             || -> rusqlite::Result<Vec<T>> { self.connection.prepare(query)?.query_map(parameters, read)?.collect() };
         rows().map_err(self.reading())
     }
+}
+
+fn run(row: &Row<'_>) -> rusqlite::Result<RunRecord> {
+    let seed: String = row.get("seed")?;
+    Ok(RunRecord {
+        number: row.get("run")?,
+        started: row.get("started")?,
+        run: Run {
+            seed: seed.parse().map_err(|_| unknown(&seed))?,
+            policy: row.get("policy")?,
+            config_digest: row.get("config_digest")?,
+            pool_digest: row.get("pool_digest")?,
+            config_text: row.get("config_text")?,
+        },
+    })
 }
 
 fn epoch(row: &Row<'_>) -> rusqlite::Result<EpochRecord> {

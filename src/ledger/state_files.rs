@@ -44,10 +44,15 @@ impl Ledger {
         let Some(expected) = self.samples_digest()? else { return Ok(None) };
         let path = self.folder.join(SAMPLES_FILE);
         let found = digest_if_there(&path)?;
-        if found.as_ref() != Some(&expected) {
-            return Err(self.lost(&path, found.as_deref(), &expected));
+        if found.as_ref() == Some(&expected) {
+            return Samples::read(&path, expected_len).map(Some);
         }
-        Samples::read(&path, expected_len).map(Some)
+        // Between a commit and the rename that follows it, or after a crash there, a reader meets it under the other name.
+        let next = self.folder.join(NEXT_SAMPLES_FILE);
+        if digest_if_there(&next)?.as_ref() == Some(&expected) {
+            return Samples::read(&next, expected_len).map(Some);
+        }
+        Err(self.lost(&path, found.as_deref(), &expected))
     }
 
     /// Finishes, or clears away, what a process that died left half done.

@@ -3,6 +3,7 @@
 use std::ffi::OsString;
 use std::fs::File;
 use std::io::{BufReader, Read as _, Seek as _, SeekFrom};
+use std::ops::ControlFlow;
 use std::os::unix::ffi::OsStringExt as _;
 use std::path::Path;
 use std::str::FromStr;
@@ -38,12 +39,24 @@ pub struct ManifestRow {
 /// Refuses, with the line: another header, a missing or surplus cell, a value of the wrong kind, a row out of order,
 /// and a file that was cut short (its last line does not end).
 pub fn read_manifest(path: &Path) -> Result<Vec<ManifestRow>, ListError> {
+    let mut rows = Vec::new();
+    walk_manifest(path, |row| {
+        rows.push(row);
+        ControlFlow::Continue(())
+    })?;
+    Ok(rows)
+}
+
+/// Hands the rows of a manifest to `visit`, one after the other, until it has seen enough: no table of them is held.
+///
+/// Refuses what [`read_manifest`] refuses, as far as it is read.
+pub fn walk_manifest(path: &Path, mut visit: impl FnMut(ManifestRow) -> ControlFlow<()>) -> Result<(), ListError> {
     let mut file = File::open(path).map_err(ListError::io(path, "cannot be read"))?;
     let whole = ends_with_newline(&mut file).map_err(ListError::io(path, "cannot be read"))?;
     let problem = |line, problem| ListError::Manifest { path: path.to_owned(), line, problem };
     let mut reader = csv::ReaderBuilder::new().has_headers(false).from_reader(BufReader::with_capacity(1 << 16, file));
     let mut record = csv::ByteRecord::new();
-    let mut rows = Vec::new();
+    let mut rows = 0;
     let mut last_line = 1;
     let mut header_seen = false;
     loop {
@@ -56,7 +69,10 @@ pub fn read_manifest(path: &Path) -> Result<Vec<ManifestRow>, ListError> {
         }
         last_line = record.position().map_or(last_line, csv::Position::line);
         if header_seen {
-            rows.push(row(&record, rows.len()).map_err(|text| problem(last_line, text))?);
+            if visit(row(&record, rows).map_err(|text| problem(last_line, text))?).is_break() {
+                return Ok(());
+            }
+            rows += 1;
         } else if record.iter().eq(HEADER.iter().map(|name| name.as_bytes())) {
             header_seen = true;
         } else {
@@ -69,7 +85,7 @@ pub fn read_manifest(path: &Path) -> Result<Vec<ManifestRow>, ListError> {
     if !whole {
         return Err(problem(last_line, "the file is cut short: its last line does not end".to_owned()));
     }
-    Ok(rows)
+    Ok(())
 }
 
 fn ends_with_newline(file: &mut File) -> std::io::Result<bool> {

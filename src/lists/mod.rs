@@ -25,7 +25,7 @@ mod tree;
 use std::path::PathBuf;
 
 pub use error::ListError;
-pub use manifest::{ManifestRow, read_manifest};
+pub use manifest::{ManifestRow, read_manifest, walk_manifest};
 pub use next::point_next;
 pub use publish::{publish_epoch, withdraw};
 pub use rows::{Row, Rows};

@@ -36,7 +36,8 @@ mod waiting;
 
 pub use error::ServiceError;
 pub use mine::Mined;
-pub use run::Run;
+pub use plan::Plan;
+pub use run::{Run, config_path, pool_digest};
 pub use training::trainer_program;
 
 use advance::Advance;

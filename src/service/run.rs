@@ -187,7 +187,7 @@ fn begin(ledger: &mut Ledger, config: &Config, pool: &Pool) -> Result<(), Servic
 }
 
 /// Where the effective config of the run stands, every default written out.
-pub(super) fn config_path(config: &Config) -> PathBuf {
+pub fn config_path(config: &Config) -> PathBuf {
     config.state.folder.join("config.json")
 }
 
@@ -217,7 +217,7 @@ fn classes(config: &Config, pool: &Pool) -> Result<usize, ServiceError> {
 }
 
 /// What tells one pool from another: its paths and labels, in order.
-fn pool_digest(pool: &Pool) -> String {
+pub fn pool_digest(pool: &Pool) -> String {
     let mut writer = DigestingWriter::new(io::sink());
     for id in 0..pool.len() {
         // Nothing can go wrong with a sink.

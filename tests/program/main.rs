@@ -5,7 +5,9 @@
 mod bad_input;
 mod big_pool;
 mod checkpoints;
+mod controlling;
 mod devices;
+mod explaining;
 mod formats;
 mod full_disk;
 mod graphs;

@@ -1,0 +1,193 @@
+//! Why an image is not on the last list: only what the state can bear witness to.
+
+use serde::Serialize;
+
+use super::known::Rules;
+use crate::ledger::EpochCommit;
+use crate::mine::Rule;
+use crate::prediction::Prediction;
+
+/// A reason, in a word for programs and a sentence for people.
+#[derive(Debug, PartialEq, Serialize)]
+pub(super) struct Reason {
+    pub(super) code: &'static str,
+    pub(super) text: String,
+}
+
+impl Reason {
+    fn new(code: &'static str, text: impl Into<String>) -> Self {
+        Self { code, text: text.into() }
+    }
+}
+
+/// There is no list at all.
+pub(super) fn no_list() -> Reason {
+    Reason::new("no_list", "no list has been published yet")
+}
+
+/// The image is on the list, but its row is not to be had.
+pub(super) fn no_row(problem: &str) -> Reason {
+    Reason::new("no_row", format!("its stratum and weight cannot be told: {problem}"))
+}
+
+/// What is known of an image that is not on the list.
+#[derive(Debug)]
+pub(super) struct Case<'a> {
+    /// The settings under which the list was made.
+    pub(super) rules: &'a Rules,
+    /// The list.
+    pub(super) commit: &'a EpochCommit,
+    /// The epoch of the list before, on which the model was trained that scanned for this one.
+    pub(super) before: Option<u32>,
+    /// Images in the pool.
+    pub(super) pool: u32,
+    /// Whether the list was cut to what the plan still paid for.
+    pub(super) cut: bool,
+    pub(super) label: u32,
+    pub(super) last_trained: Option<u32>,
+    pub(super) last_scored: Option<u32>,
+    pub(super) answer: Option<Prediction>,
+    pub(super) unreadable: Option<&'a str>,
+    /// The probability with which the last scan that it was a candidate of came to it.
+    pub(super) inclusion: Option<f32>,
+}
+
+impl Case<'_> {
+    pub(super) fn reason(&self) -> Reason {
+        match (self.rules.policy.as_str(), self.commit.epoch.checked_sub(1)) {
+            (_, None) | ("uniform", _) => self.not_drawn(),
+            ("confidence" | "patent", Some(scanned_by)) => self.scanned(scanned_by),
+            (policy, _) => unknown(&format!("nothing is known here of the policy {policy}")),
+        }
+    }
+
+    fn not_drawn(&self) -> Reason {
+        let size = self.commit.strata.size().unwrap_or_default();
+        let probability = size as f64 / f64::from(self.pool.max(1));
+        let (pool, odds) = (self.pool, odds(probability));
+        Reason::new(
+            "not_drawn",
+            format!(
+                "the list was drawn at random, {size} of {pool} images, so each with probability {odds}: not this one"
+            ),
+        )
+    }
+
+    /// A policy that scans: was the image a candidate, did the scan come to it, what did the model say?
+    fn scanned(&self, scanned_by: u32) -> Reason {
+        if let Some(before) = self.before.filter(|&before| self.last_trained == Some(before)) {
+            return Reason::new(
+                "just_trained",
+                format!("it was no candidate: the list of epoch {before} had it, and a scan looks only at the others"),
+            );
+        }
+        if self.last_scored != Some(scanned_by) {
+            return self.not_reached(scanned_by);
+        }
+        match (&self.answer, self.rules.policy.as_str()) {
+            (None, _) => {
+                let reason = self.unreadable.unwrap_or("the ledger does not say why");
+                Reason::new("unreadable", format!("the scan could not read it: {reason}"))
+            }
+            (Some(answer), "confidence") => self.confidence(answer),
+            (Some(answer), _) => self.patent(answer),
+        }
+    }
+
+    fn not_reached(&self, scanned_by: u32) -> Reason {
+        let scanned = self.commit.scanned;
+        let came = match self.inclusion {
+            Some(probability) => format!("it would have come with probability {}", odds(f64::from(probability))),
+            None => "with which probability it would have come cannot be told".to_owned(),
+        };
+        Reason::new(
+            "not_reached",
+            format!(
+                "the scan with the model of epoch {scanned_by} looked at {scanned} images and did not come to it; {came}"
+            ),
+        )
+    }
+
+    fn confidence(&self, answer: &Prediction) -> Reason {
+        let Some(confident) = self.rules.confident else {
+            return unknown("the ledger does not say what counts as confident");
+        };
+        if Rule::NotConfident(confident as f32).finds(answer, self.label) {
+            let found = if answer.is_right(self.label) {
+                format!("right, but with p(label) {:.4} below {confident}", answer.p_label)
+            } else {
+                "wrong".to_owned()
+            };
+            return self.left_out(&format!("the model was {found}, so that it was mined"));
+        }
+        let known = format!("the model was confidently right (p(label) {:.4}, {confident} is enough)", answer.p_label);
+        match (self.rules.share, self.cut) {
+            (Some(share), true) => Reason::new(
+                "not_drawn_or_cut",
+                format!(
+                    "{known}: of such images a share of {share} is drawn, and the list was cut to the planned work; which \
+                     of the two left it out cannot be told"
+                ),
+            ),
+            (Some(share), false) if share < 1.0 => Reason::new(
+                "known_not_drawn",
+                format!("{known}: of such images a share of {share} is drawn, and it was not drawn"),
+            ),
+            _ => unknown(&known),
+        }
+    }
+
+    fn patent(&self, answer: &Prediction) -> Reason {
+        let mode = self.rules.mode.as_deref().unwrap_or_default();
+        if answer.is_right(self.label) {
+            return match mode {
+                "thin" => Reason::new("right", "the model was right, and only wrong answers are mined"),
+                "expand" | "thin+expand" if self.cut => Reason::new(
+                    "right_or_cut",
+                    "the model was right; it was not among those that resemble a group of mistakes, or it was and the list \
+                     was cut to the planned work: which cannot be told",
+                ),
+                "expand" | "thin+expand" => Reason::new(
+                    "right",
+                    "the model was right, and it was not among those that resemble a group of mistakes most",
+                ),
+                _ => unknown("the ledger does not say what is done with clusters"),
+            };
+        }
+        let mistaken = "the model was wrong, so that it was mined";
+        match (mode, self.rules.fraction) {
+            ("thin" | "thin+expand", Some(fraction)) if self.cut => Reason::new(
+                "thinned_or_cut",
+                format!(
+                    "{mistaken}; of its cluster {fraction} was kept, and the list was cut to the planned work: which of \
+                     the two left it out cannot be told"
+                ),
+            ),
+            ("thin" | "thin+expand", Some(fraction)) if fraction < 1.0 => {
+                Reason::new("thinned", format!("{mistaken}; of its cluster {fraction} was kept, and it was not"))
+            }
+            _ => self.left_out(mistaken),
+        }
+    }
+
+    /// Mined, and not on the list.
+    fn left_out(&self, mined: &str) -> Reason {
+        if self.cut {
+            Reason::new(
+                "cut",
+                format!("{mined}; the list was cut to what the planned work still paid for, and it fell out"),
+            )
+        } else {
+            unknown(&format!("{mined}, and yet it is not on the list"))
+        }
+    }
+}
+
+fn unknown(known: &str) -> Reason {
+    Reason::new("unknown", format!("{known}; why it is not on the list cannot be told from the state"))
+}
+
+/// A probability for people.
+pub(super) fn odds(probability: f64) -> String {
+    if probability != 0.0 && probability < 0.001 { format!("{probability:.1e}") } else { format!("{probability:.3}") }
+}
