@@ -196,6 +196,21 @@ fn patent_leaves_out_what_is_right_what_was_thinned_and_what_the_scan_did_not_re
 }
 
 #[test]
+fn what_others_come_before_has_no_chance() {
+    // Two scans of 120 images each: the second has enough of those that were never seen.
+    let two = Two::with("mine: {quota: 0.1, budget: 0.5}\nplan: {forward: 0.25}\n");
+    two.workshop.drop_in(1, skilled());
+    two.workshop.mine(1).well();
+    let samples = parquet(&two.workshop.path("state/samples.parquet")).1;
+    let known = |row: &Row| row.number("last_scored") == Some(0.0) && row.number("last_trained").is_none();
+    let told = two.explain(samples.iter().position(known).unwrap());
+    assert_eq!((&told["list"]["epoch"], &told["list"]["reason"]["code"]), (&2.into(), &"not_reached".into()));
+    let text = told["list"]["reason"]["text"].as_str().unwrap();
+    assert!(text.ends_with("it had no chance, the scan ended among images that came before it"), "{text}");
+    near(&told["history"]["inclusion"], 0.0);
+}
+
+#[test]
 fn an_image_that_cannot_be_read_and_lists_drawn_at_random() {
     let workshop = Workshop::new(POOL - 10, &format!("{BY_ITSELF}{WHOLE}"));
     let broken: Vec<String> = (0..10).map(|at| format!("broken-{at}.png")).collect();

@@ -12,7 +12,7 @@ pub(super) fn text(explanation: &Explanation) -> String {
     lines.push(("lists", visits(history, list)));
     lines.push(("model", model(history)));
     if history.last_scored.is_some() {
-        lines.push(("streak", format!("{} scans in a row found it wrong", history.streak)));
+        lines.push(("streak", format!("scans in a row that found it wrong: {}", history.streak)));
     }
     lines.extend(history.inclusion.map(|probability| {
         ("scan", format!("the last scan that it was a candidate of came to it with probability {}", shown(probability)))

@@ -97,6 +97,7 @@ impl Case<'_> {
     fn not_reached(&self, scanned_by: u32) -> Reason {
         let scanned = self.commit.scanned;
         let came = match self.inclusion {
+            Some(0.0) => "it had no chance, the scan ended among images that came before it".to_owned(),
             Some(probability) => format!("it would have come with probability {}", odds(f64::from(probability))),
             None => "with which probability it would have come cannot be told".to_owned(),
         };
