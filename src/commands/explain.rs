@@ -81,6 +81,9 @@ struct History {
     answer: Option<Answer>,
     /// Why it could not be read when it was to be scored last.
     unreadable: Option<String>,
+    /// The mean of p(label) over the models that have scored it, and how many those were.
+    mean_p_label: Option<f32>,
+    times_scored: u8,
     streak: u16,
     inclusion: Option<f32>,
     chosen: Option<f32>,
@@ -164,6 +167,8 @@ fn history(pool: &Pool, known: &Known, id: u32) -> anyhow::Result<History> {
         last_scored: known.last_scored(id),
         unreadable: known.unreadable(&pool.path(id), id)?,
         answer,
+        mean_p_label: measured(&samples.mean_p_label, id),
+        times_scored: samples.times_scored.get(at).copied().unwrap_or_default(),
         streak: samples.streak.get(at).copied().unwrap_or_default(),
         inclusion: measured(&samples.inclusion, id),
         chosen: measured(&samples.chosen, id),

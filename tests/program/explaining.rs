@@ -197,8 +197,8 @@ fn patent_leaves_out_what_is_right_what_was_thinned_and_what_the_scan_did_not_re
 
 #[test]
 fn what_others_come_before_has_no_chance() {
-    // Two scans of 120 images each: the second has enough of those that were never seen.
-    let two = Two::with("mine: {quota: 0.1, budget: 0.5}\nplan: {forward: 0.25}\n");
+    // Two scans of at most 120 images each: the second has enough of those that were never seen.
+    let two = Two::with("mine: {quota: 0.1, budget: 0.5, stale: 1}\nplan: {forward: 0.25}\n");
     two.workshop.drop_in(1, skilled());
     two.workshop.mine(1).well();
     let samples = parquet(&two.workshop.path("state/samples.parquet")).1;
@@ -206,8 +206,38 @@ fn what_others_come_before_has_no_chance() {
     let told = two.explain(samples.iter().position(known).unwrap());
     assert_eq!((&told["list"]["epoch"], &told["list"]["reason"]["code"]), (&2.into(), &"not_reached".into()));
     let text = told["list"]["reason"]["text"].as_str().unwrap();
-    assert!(text.ends_with("it had no chance, the scan ended among images that came before it"), "{text}");
+    assert!(text.ends_with("it had no chance, the scan ended before its turn came"), "{text}");
     near(&told["history"]["inclusion"], 0.0);
+}
+
+#[test]
+fn answers_from_before_are_drawn_as_far_as_there_is_room() {
+    // The list of epoch 1 is cut to 88; that of epoch 2 has room for 60, and the answers that still hold bring more.
+    let two = Two::with(&format!("{WHOLE}plan: {{cost: 0.4, forward: 0.17}}\n"));
+    two.workshop.drop_in(1, skilled());
+    let more = ["mine", "-c", "config.yaml", "--checkpoint", "watch/epoch-0001.onnx"];
+    two.workshop
+        .run(&[&more[..], &["--set", "mine.quota=0.1", "--set", "mine.budget=0", "--set", "plan.cost="]].concat())
+        .well();
+    let listed = manifest(&two.workshop.path("lists/epoch-0002.csv"));
+    let samples = parquet(&two.workshop.path("state/samples.parquet")).1;
+    let left = |sure: bool, since: Option<f64>| {
+        let of = |row: &Row| {
+            let known = row.number("last_scored") == Some(0.0) && row.number("last_trained") == since;
+            known
+                && (row.is_right() && row.of("p_label") >= 0.9) == sure
+                && listed.iter().all(|line| line.path != row.text("path"))
+        };
+        samples.iter().position(of).unwrap()
+    };
+    let code = |id: usize| two.explain(id)["list"]["reason"]["code"].as_str().unwrap().to_owned();
+    assert_eq!(code(left(true, None)), "known_not_drawn");
+    assert_eq!(code(left(false, None)), "no_room");
+    // What the list of epoch 1 had was trained on after its last answer, and this trainer hands none back.
+    assert_eq!(code(left(false, Some(1.0))), "just_trained");
+    // What epoch 0 had was never scored, and there is no budget for a scan.
+    let first = samples.iter().position(|row| row.number("last_trained") == Some(0.0)).unwrap();
+    assert_eq!(code(first), "not_reached");
 }
 
 #[test]

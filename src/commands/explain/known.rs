@@ -34,9 +34,12 @@ pub(super) struct Known {
 pub(super) struct Rules {
     pub(super) policy: String,
     pub(super) confident: Option<f64>,
+    /// Nothing, too, where gleaner settles it by the planned work.
     pub(super) share: Option<f64>,
     pub(super) mode: Option<String>,
     pub(super) fraction: Option<f64>,
+    /// Epochs after which an answer no longer counts.
+    stale: Option<u32>,
     cost: Option<f64>,
 }
 
@@ -50,6 +53,7 @@ impl Rules {
             share: number("/extras/share"),
             mode: config.pointer("/cluster/mode").and_then(Value::as_str).map(str::to_owned),
             fraction: number("/cluster/fraction"),
+            stale: config.pointer("/mine/stale").and_then(Value::as_u64).and_then(|stale| u32::try_from(stale).ok()),
             cost: number("/plan/cost"),
         }
     }
@@ -128,8 +132,12 @@ impl Known {
         unreadable: Option<&'a str>,
     ) -> Option<Case<'a>> {
         let earlier = self.epochs.iter().rev().find(|record| record.commit.epoch < last.commit.epoch);
+        let rules = self.rules.as_ref()?;
+        // The model of the epoch before has chosen the list; what is known of an image that is not on it is as it was then.
+        let chosen_by = last.commit.epoch.saturating_sub(1);
         Some(Case {
-            rules: self.rules.as_ref()?,
+            rules,
+            fresh: rules.stale.is_some_and(|stale| self.samples.is_fresh(id, chosen_by, stale)),
             commit: &last.commit,
             before: earlier.map(|record| record.commit.epoch),
             pool: pool.len(),

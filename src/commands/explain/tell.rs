@@ -14,6 +14,9 @@ pub(super) fn text(explanation: &Explanation) -> String {
     if history.last_scored.is_some() {
         lines.push(("streak", format!("scans in a row that found it wrong: {}", history.streak)));
     }
+    lines.extend(history.mean_p_label.map(|mean| {
+        ("mean", format!("p(label) {mean:.4} on average over {} models that have scored it", history.times_scored))
+    }));
     lines.extend(history.inclusion.map(|probability| {
         ("scan", format!("the last scan that it was a candidate of came to it with probability {}", shown(probability)))
     }));

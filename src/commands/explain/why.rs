@@ -48,6 +48,8 @@ pub(super) struct Case<'a> {
     pub(super) last_scored: Option<u32>,
     pub(super) answer: Option<Prediction>,
     pub(super) unreadable: Option<&'a str>,
+    /// Whether its last answer still held for the list, so that no scan was needed.
+    pub(super) fresh: bool,
     /// The probability with which the last scan that it was a candidate of came to it.
     pub(super) inclusion: Option<f32>,
 }
@@ -75,29 +77,33 @@ impl Case<'_> {
 
     /// A policy that scans: was the image a candidate, did the scan come to it, what did the model say?
     fn scanned(&self, scanned_by: u32) -> Reason {
-        if let Some(before) = self.before.filter(|&before| self.last_trained == Some(before)) {
-            return Reason::new(
-                "just_trained",
-                format!("it was no candidate: the list of epoch {before} had it, and a scan looks only at the others"),
-            );
-        }
-        if self.last_scored != Some(scanned_by) {
-            return self.not_reached(scanned_by);
-        }
-        match (&self.answer, self.rules.policy.as_str()) {
-            (None, _) => {
+        let by_confidence = self.rules.policy == "confidence";
+        let just_trained = self.before.filter(|&before| self.last_trained == Some(before));
+        let came = just_trained.is_none() && self.last_scored == Some(scanned_by);
+        match (&self.answer, just_trained) {
+            (None, _) if came => {
                 let reason = self.unreadable.unwrap_or("the ledger does not say why");
                 Reason::new("unreadable", format!("the scan could not read it: {reason}"))
             }
-            (Some(answer), "confidence") => self.confidence(answer),
-            (Some(answer), _) => self.patent(answer),
+            (Some(answer), _) if by_confidence && (came || self.fresh) => self.confidence(answer, came),
+            (Some(answer), _) if came => self.patent(answer),
+            (_, Some(before)) => {
+                let answer = if by_confidence { " and no answer came back from its training" } else { "" };
+                Reason::new(
+                    "just_trained",
+                    format!(
+                        "it was no candidate: the list of epoch {before} had it{answer}, and a scan looks only at the others"
+                    ),
+                )
+            }
+            _ => self.not_reached(scanned_by),
         }
     }
 
     fn not_reached(&self, scanned_by: u32) -> Reason {
         let scanned = self.commit.scanned;
         let came = match self.inclusion {
-            Some(0.0) => "it had no chance, the scan ended among images that came before it".to_owned(),
+            Some(0.0) => "it had no chance, the scan ended before its turn came".to_owned(),
             Some(probability) => format!("it would have come with probability {}", odds(f64::from(probability))),
             None => "with which probability it would have come cannot be told".to_owned(),
         };
@@ -109,32 +115,49 @@ impl Case<'_> {
         )
     }
 
-    fn confidence(&self, answer: &Prediction) -> Reason {
+    /// What the scan came to is mined if it is not confidently right, and else a share of it comes along; of images with
+    /// an answer from before only so many are taken, evenly, as the quota has room for.
+    fn confidence(&self, answer: &Prediction, came: bool) -> Reason {
         let Some(confident) = self.rules.confident else {
             return unknown("the ledger does not say what counts as confident");
         };
         if Rule::NotConfident(confident as f32).finds(answer, self.label) {
             let found = if answer.is_right(self.label) {
-                format!("right, but with p(label) {:.4} below {confident}", answer.p_label)
+                format!("the model was right, but with p(label) {:.4} below {confident}", answer.p_label)
             } else {
-                "wrong".to_owned()
+                "the model was wrong".to_owned()
             };
-            return self.left_out(&format!("the model was {found}, so that it was mined"));
+            if came {
+                return self.left_out(&format!("{found}, so that it was mined"));
+            }
+            let room = "of images with an answer from before only so many are drawn as mine.quota has room for";
+            return if self.cut {
+                Reason::new(
+                    "no_room_or_cut",
+                    format!(
+                        "{found}; {room}, and the list was cut to the planned work: which of the two left it out cannot be told"
+                    ),
+                )
+            } else {
+                Reason::new("no_room", format!("{found}; {room}, and it was not drawn"))
+            };
         }
         let known = format!("the model was confidently right (p(label) {:.4}, {confident} is enough)", answer.p_label);
-        match (self.rules.share, self.cut) {
-            (Some(share), true) => Reason::new(
+        let share = match self.rules.share {
+            Some(share) if share < 1.0 || self.cut || !came => format!("a share of {share}"),
+            Some(_) => return unknown(&known),
+            None => "a share".to_owned(),
+        };
+        if self.cut {
+            Reason::new(
                 "not_drawn_or_cut",
                 format!(
-                    "{known}: of such images a share of {share} is drawn, and the list was cut to the planned work; which \
-                     of the two left it out cannot be told"
+                    "{known}: of such images {share} is drawn, and the list was cut to the planned work; which of the two \
+                     left it out cannot be told"
                 ),
-            ),
-            (Some(share), false) if share < 1.0 => Reason::new(
-                "known_not_drawn",
-                format!("{known}: of such images a share of {share} is drawn, and it was not drawn"),
-            ),
-            _ => unknown(&known),
+            )
+        } else {
+            Reason::new("known_not_drawn", format!("{known}: of such images {share} is drawn, and it was not drawn"))
         }
     }
 
