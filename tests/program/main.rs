@@ -15,6 +15,7 @@ mod groups;
 mod kill;
 mod late_faults;
 mod memory;
+mod naming;
 mod policies;
 mod recovery;
 mod sameness;
