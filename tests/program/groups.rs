@@ -6,10 +6,10 @@ use super::graphs::skilled;
 use super::tables::{Row, parquet};
 use super::workshop::{BY_ITSELF, Workshop};
 
-/// Scans everything that was not trained on just before.
+/// Scans everything that was not trained on just before, whatever is known of it.
 fn workshop(pool: usize, distance: &str) -> Workshop {
     let config = format!(
-        "{BY_ITSELF}mine: {{quota: 1.0, budget: 1000.0}}\ncluster: {{groups: 8, distance: {distance}}}\nscore: {{threads: 2}}\n"
+        "{BY_ITSELF}mine: {{quota: 1.0, budget: 1000.0, stale: 1}}\ncluster: {{groups: 8, distance: {distance}}}\nscore: {{threads: 2}}\n"
     );
     let workshop = Workshop::new(pool, &config);
     workshop.drop_in(0, skilled());
