@@ -65,7 +65,7 @@ fn what_pandas_and_pyarrow_write_is_read() {
     let (read_rows, found) = read(&fixture("usual")).unwrap();
     assert_eq!(read_rows, ScoresRead { rows: 5, seen: 4 });
     let expected = [
-        seen("a.png", [3.0, 0.75, 0.75, 0.5, 0.287_682_06]),
+        seen("a.png", [3.0, 0.75, 0.75, 0.5, -0.75_f32.ln()]),
         // Wrong, so the answer's probability is 0.25 + 0.375.
         seen("b c.png", [1.0, 0.25, 0.625, -0.375, 1.386_294_4]),
         // -ln of the smallest positive float of full precision, 2^-126.
@@ -95,7 +95,7 @@ fn what_gleaner_writes_comes_back_however_long_it_is() {
     let path = folder.path().join("epoch-0007.scores.parquet");
     // More than one row group, and not a whole number of the reader's batches.
     let names: Vec<String> = (0..140_001).map(|id| format!("/pool/{id}.png")).collect();
-    let score = |id: usize| (id % 7 != 0).then_some(Prediction { predicted: id as u32, ..SCORE });
+    let score = |id: usize| (!id.is_multiple_of(7)).then_some(Prediction { predicted: id as u32, ..SCORE });
     let rows: Vec<(&str, Option<Prediction>)> =
         names.iter().enumerate().map(|(id, name)| (name.as_str(), score(id))).collect();
     write(&path, &rows);

@@ -12,7 +12,7 @@ const TOLERANCE: f32 = 1e-4;
 const IMAGES: usize = 128;
 
 /// Logits by ONNX Runtime, through its own API and not through gleaner's scoring.
-fn by_onnx_runtime(model: &Path, shape: [usize; 4], input: &[f32]) -> Vec<f32> {
+pub fn by_onnx_runtime(model: &Path, shape: [usize; 4], input: &[f32]) -> Vec<f32> {
     static ENVIRONMENT: std::sync::OnceLock<ort::environment::Environment> = std::sync::OnceLock::new();
     let environment = ENVIRONMENT.get_or_init(|| {
         let library = libraries::find(ONNX_RUNTIME).unwrap();

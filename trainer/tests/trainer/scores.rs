@@ -1,15 +1,10 @@
 //! What a step hands back of each image.
 
+use crate::round_trip::by_onnx_runtime;
 use crate::support::Run;
-use gleaner::config::Config;
 use gleaner::ledger::read_scores;
-use gleaner::onnx::{Model, start};
-use gleaner::pool::Pool;
+use gleaner::onnx::start;
 use gleaner::prediction::Prediction;
-use gleaner::score::{Scorer, Visit};
-use gleaner::settings;
-use std::collections::BTreeMap;
-use std::ops::ControlFlow;
 
 fn scores(run: &Run, name: &str) -> Vec<(String, Prediction)> {
     let mut seen = Vec::new();
@@ -18,14 +13,17 @@ fn scores(run: &Run, name: &str) -> Vec<(String, Prediction)> {
     seen
 }
 
+/// A grey image: its name, its class and its levels.
+type Image = (String, u32, Vec<u8>);
+
 /// Images of noise, each its own.
-fn noise(run: &Run, images: usize, side: usize) -> Vec<(String, u32)> {
+fn noise(run: &Run, images: usize, side: usize) -> Vec<Image> {
     let image = |number: usize| {
         let name = format!("{number}.png");
         let pixels: Vec<u8> =
             (0..side * side).map(|place| ((place * 37 + number * 101 + place * number * 13) % 256) as u8).collect();
         run.image(&name, side as u32, side as u32, &pixels);
-        (name, (number % 2) as u32)
+        (name, (number % 2) as u32, pixels)
     };
     (0..images).map(image).collect()
 }
@@ -35,44 +33,32 @@ fn near(found: f32, expected: f64, tolerance: f64) {
 }
 
 #[test]
-fn without_a_move_they_are_what_a_scan_says() {
+fn without_a_move_they_are_what_onnx_runtime_says() {
     let run = Run::new();
     run.start("train-roles.onnx");
     run.config(2, "batch: 4, learning_rate: 0.1, threads: 2");
     let images = noise(&run, 23, 2);
-    let manifest: Vec<(&str, u32, f32)> = images.iter().map(|(name, label)| (name.as_str(), *label, 1.0)).collect();
+    let manifest: Vec<(&str, u32, f32)> = images.iter().map(|(name, label, _)| (name.as_str(), *label, 1.0)).collect();
     run.manifest(&manifest);
     // When the planned work is done, the learning rate is 0.
     run.trained("start.onnx", "out.onnx", 1, &["--work-done", "10", "--work-planned", "10"]);
     assert_eq!(run.weights("out.onnx", "w"), run.weights("start.onnx", "w"));
 
-    let list: String = images.iter().map(|(name, label)| format!("{name} {label}\n")).collect();
-    std::fs::write(run.path("data/pool.txt"), list).unwrap();
-    let config = Config::load(&run.path("config.yaml"), &[]).unwrap();
-    let pool = Pool::load(&run.path("data/pool.txt")).unwrap();
-    let checkpoint = run.path("start.onnx");
-    let mut options = settings::scoring(&config);
-    options.embedding = gleaner::onnx::Embedding::None;
-    let scorer = Scorer::start(Model::read(&checkpoint).unwrap(), &checkpoint, options).unwrap();
-    let mut expected = BTreeMap::new();
-    let ids: Vec<u32> = (0..pool.len()).collect();
-    let keep = |visit: Visit<'_>| {
-        let Visit::Scored { sample, prediction, .. } = visit else { panic!("skipped") };
-        expected.insert(sample, prediction);
-        ControlFlow::Continue(())
-    };
-    scorer.scan(&pool, &ids, None, keep).unwrap();
-
+    let pixels: Vec<f32> =
+        images.iter().flat_map(|(_, _, levels)| levels.iter().map(|&level| f32::from(level) / 255.0)).collect();
+    let logits = by_onnx_runtime(&run.path("start.onnx"), [23, 1, 2, 2], &pixels);
     let found = scores(&run, "out.scores.parquet");
     assert_eq!(found.len(), 23);
-    for (row, (name, found)) in found.iter().enumerate() {
-        assert_eq!(*name, images[row].0, "in the manifest's order, under its paths");
-        let expected = expected[&(row as u32)];
-        assert_eq!(found.predicted, expected.predicted);
-        near(found.confidence, expected.confidence.into(), 1e-5);
-        near(found.p_label, expected.p_label.into(), 1e-5);
-        near(found.margin, expected.margin.into(), 1e-5);
-        near(found.loss, expected.loss.into(), 1e-5);
+    for (((name, label, _), logits), (found_name, found)) in images.iter().zip(logits.chunks(2)).zip(&found) {
+        assert_eq!(found_name, name, "in the manifest's order, under its paths");
+        // Of two classes the label's probability is the logistic function of what its logit is ahead.
+        let [own, other] = [*label as usize, 1 - *label as usize].map(|class| f64::from(logits[class]));
+        let p_label = 1.0 / (1.0 + (other - own).exp());
+        assert_eq!(found.predicted, if own > other { *label } else { 1 - label });
+        near(found.p_label, p_label, 1e-5);
+        near(found.confidence, p_label.max(1.0 - p_label), 1e-5);
+        near(found.margin, 2.0 * p_label - 1.0, 1e-5);
+        near(found.loss, -p_label.ln(), 1e-5);
     }
     assert!(found.iter().any(|(_, score)| score.margin > 0.0) && found.iter().any(|(_, score)| score.margin < 0.0));
 }
@@ -114,7 +100,7 @@ fn weighted_they_add_up_to_the_reports_loss() {
     let weight = |row: usize| [1.0, 0.0, 3.25][row % 3];
     let rows = images.iter().enumerate();
     let mut manifest: Vec<(&str, u32, f32)> =
-        rows.map(|(row, (name, label))| (name.as_str(), *label, weight(row))).collect();
+        rows.map(|(row, (name, label, _))| (name.as_str(), *label, weight(row))).collect();
     std::fs::write(run.path("data/broken.png"), b"no image").unwrap();
     manifest.insert(5, ("broken.png", 0, 1.0));
     run.manifest(&manifest);
