@@ -149,7 +149,7 @@ fn left_behind(run: &Run, epoch: u32) -> Result<bool, ServiceError> {
 fn discard(checkpoint: &Path) {
     let mut data = checkpoint.as_os_str().to_owned();
     data.push(".data");
-    for leftover in [checkpoint, Path::new(&data)] {
+    for leftover in [checkpoint, Path::new(&data), &ledger::scores_beside(checkpoint)] {
         if std::fs::remove_file(leftover).is_ok() {
             tracing::warn!(file = %leftover.display(), "removed, the step that wrote it did not end well");
         }

@@ -10,7 +10,7 @@ use super::shutdown::Shutdown;
 use super::{ServiceError, in_background, systemd};
 use crate::digest;
 use crate::launch::Report;
-use crate::ledger::{Checkpoint, CheckpointStatus, EpochRecord};
+use crate::ledger::{Checkpoint, CheckpointStatus, EpochRecord, scores_beside};
 use crate::watch::{self, Candidate, Method, Now, Reconciled, Reconciler, Verdict, WatchError, Watcher};
 
 /// Waits until a checkpoint of `epoch` or a later one is there and fit, and records it.
@@ -142,6 +142,8 @@ impl Run {
             Ok(folder) => tracing::warn!(folder = %folder.display(), "put aside, with the reason beside it"),
             Err(error) => tracing::warn!(%error, "the rejected checkpoint stays where it is"),
         }
+        // What its training said of the images must not speak for the checkpoint that comes in its place.
+        let _ = std::fs::remove_file(scores_beside(&candidate.path));
         Ok(())
     }
 }

@@ -25,4 +25,5 @@ mod small_disk;
 mod steps;
 mod tables;
 mod troubled_steps;
+mod visits;
 mod workshop;

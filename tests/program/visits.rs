@@ -1,0 +1,91 @@
+//! What a trainer hands back of the images that it was shown.
+
+use std::collections::{BTreeMap, BTreeSet};
+
+use super::graphs::skilled;
+use super::tables::{Row, manifest, parquet};
+use super::workshop::Workshop;
+
+const POOL: usize = 400;
+const INITIAL: usize = 40;
+
+/// The pool is scanned as far as needed, and nothing comes along with what is mined.
+const CONFIG: &str = r#"
+trainer: {command: [sh, train.sh]}
+initial: {fraction: 0.1}
+mine: {quota: 1.0, budget: 1000.0}
+extras: {share: 0}
+stop: {epochs: 2}
+"#;
+
+/// "Trains" by handing its graph on; `more` comes before that, where `score:` scores a list with that graph. Also what the run has logged.
+fn workshop(more: &str) -> (Workshop, String) {
+    let workshop = Workshop::new(POOL, CONFIG);
+    let program = env!("CARGO_BIN_EXE_gleaner");
+    let score = format!("{program} score -c config.yaml --checkpoint start.onnx --list");
+    let take = "mv \"$GLEANER_CHECKPOINT_OUT.part\" \"$GLEANER_CHECKPOINT_OUT\"";
+    let hand_on = format!("cp start.onnx \"$GLEANER_CHECKPOINT_OUT.part\" && {take}");
+    workshop.write("train.sh", format!("set -e\n{}\n{hand_on}\n", more.replace("score:", &score)));
+    workshop.write("start.onnx", skilled());
+    let run = workshop.run(&["run", "-c", "config.yaml"]);
+    assert_eq!(run.code, Some(0), "{}", run.log);
+    (workshop, run.log)
+}
+
+/// What `gleaner score` says of every image of the pool, by path.
+fn answers(workshop: &Workshop) -> BTreeMap<String, Row> {
+    let score =
+        ["score", "-c", "config.yaml", "--checkpoint", "start.onnx", "--list", "pool.txt", "-o", "pool.parquet"];
+    workshop.run(&score).well();
+    let rows = parquet(&workshop.path("pool.parquet")).1;
+    rows.into_iter().map(|row| (name(row.text("path")), row)).collect()
+}
+
+fn name(path: &str) -> String {
+    path.rsplit('/').next().unwrap().to_owned()
+}
+
+fn listed(workshop: &Workshop, epoch: u32) -> BTreeSet<String> {
+    let lines = manifest(&workshop.path(&format!("lists/epoch-{epoch:04}.csv")));
+    lines.iter().map(|line| name(&line.path)).collect()
+}
+
+/// The images among `names` that are not confidently right.
+fn doubtful(answers: &BTreeMap<String, Row>, names: impl Iterator<Item = String>) -> BTreeSet<String> {
+    names.filter(|name| !answers[name].is_right() || answers[name].of("p_label") < 0.9).collect()
+}
+
+#[test]
+fn a_training_visit_is_an_answer_that_costs_nothing() {
+    let (workshop, _) = workshop("score: \"$GLEANER_LIST\" -o \"$GLEANER_SCORES_OUT\"");
+    let answers = answers(&workshop);
+    // By the trainer's answers for the first list and a scan of the others, all that is in doubt is trained on next.
+    assert_eq!(listed(&workshop, 1), doubtful(&answers, answers.keys().cloned()));
+    let first = doubtful(&answers, listed(&workshop, 0).into_iter());
+    assert!(!first.is_empty() && first.len() < INITIAL, "the first list has some of both");
+    let epoch = &workshop.status()["epochs"][1];
+    assert_eq!((&epoch["scanned"], &epoch["scan_forwards"]), (&(POOL - INITIAL).into(), &(POOL - INITIAL).into()));
+    for row in parquet(&workshop.path("state/samples.parquet")).1 {
+        let answer = &answers[&name(row.text("path"))];
+        assert_eq!((row.of("last_scored"), row.of("times_scored")), (0.0, 1.0));
+        assert_eq!(row.of("predicted"), answer.of("predicted"));
+        for column in ["p_label", "margin", "loss", "confidence"] {
+            assert!((row.of(column) - answer.of(column)).abs() < 1e-6, "{column}");
+        }
+        assert_eq!(row.of("mean_p_label"), row.of("p_label"));
+    }
+}
+
+#[test]
+fn a_torn_file_is_told_of_and_its_images_wait_for_a_scan() {
+    let torn = "score: \"$GLEANER_LIST\" -o whole; head -c 300 whole > \"$GLEANER_SCORES_OUT\"";
+    let (warning, news) = ("what the trainer says of its images is passed over", "the trainer has said how it went");
+    for (more, told) in [(torn, true), ("", false)] {
+        let (workshop, log) = workshop(more);
+        assert_eq!((log.contains(warning), log.contains(news)), (told, false), "{log}");
+        let answers = answers(&workshop);
+        let first = listed(&workshop, 0);
+        let others = answers.keys().filter(|name| !first.contains(*name)).cloned();
+        assert_eq!(listed(&workshop, 1), doubtful(&answers, others));
+    }
+}
