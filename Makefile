@@ -18,7 +18,7 @@ JPEGS ?=
 CARGO := cargo
 BINARIES := target/release/gleaner target/release/gleaner-trainer
 
-.PHONY: all help runtime build data demo bench-mine bench-cluster bench-pool bench-finds test lint clean
+.PHONY: all help runtime build data demo bench-mine bench-cluster bench-pool bench-finds bench-accuracy test lint clean
 
 all: build  ## stage the native libraries and build both programs
 
@@ -62,6 +62,10 @@ bench-cluster: build data bench/venv  ## clustering beside scikit-learn and fais
 
 bench-finds: build data bench/venv  ## finds per forward of the policy patent, against a scan in random order (half an hour)
 	bench/venv/bin/python bench/finds.py
+
+bench-accuracy: build data bench/venv  ## accuracy at a given cost, arm by arm and seed by seed (days; goes on where it ended)
+	bench/venv/bin/python bench/accuracy.py run
+	bench/venv/bin/python bench/accuracy.py table
 
 lint: runtime  ## formatting and lints
 	$(CARGO) fmt --all --check

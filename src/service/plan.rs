@@ -33,7 +33,7 @@ impl Plan {
 
     /// How large the next subset is to be, as a share of the pool, unless `mine.quota` says it.
     ///
-    /// Under `confidence` a [`ROUNDS`]th of the planned work, so that the model can change its mind about an image several
+    /// Under `confidence` a tenth of the planned work, so that the model can change its mind about an image several
     /// times; what it asks for may be less. The publication's step S3 wants "a preset number", and so does a fresh subset
     /// each time.
     pub fn quota(&self, config: &Config) -> f64 {
