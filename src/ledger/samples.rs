@@ -158,7 +158,7 @@ impl Samples {
 
 /// The probability of the predicted class: the label's, or that of the class which the label is behind by the margin.
 pub(super) fn confidence(p_label: f32, margin: f32) -> f32 {
-    if margin < 0.0 { p_label - margin } else { p_label }
+    if margin < 0.0 { (p_label - margin).min(1.0) } else { p_label }
 }
 
 fn index(id: u32) -> usize {

@@ -60,7 +60,7 @@ impl Run {
         }
         self.recall_samples()?;
         let trained_on = self.ledger.last_epoch()?.map_or(epoch, |last| last.commit.epoch);
-        self.learn_from_training(&checkpoint.path, epoch, trained_on);
+        self.learn_from_training(&checkpoint.path, epoch, trained_on)?;
         let choosing = Choosing {
             config: &self.config,
             plan: &self.plan,
@@ -75,8 +75,9 @@ impl Run {
         let Some((_, scorer)) = &self.loaded else { return Ok(Advance::Cancelled) };
         let chosen = match choosing.choose(scorer) {
             Err(error) if error.blames_checkpoint() => {
-                // Its faults showed only on images that validation does not have.
+                // Its faults showed only on images that validation does not have. What its training said goes with it.
                 self.loaded = None;
+                self.forget_samples();
                 let before = self.refused_late.take().filter(|(of, ..)| *of == epoch).map_or(0, |(_, count, _)| count);
                 self.refused_late = Some((epoch, before + 1, error.to_string()));
                 self.refuse(&checkpoint.path, epoch, &error.to_string(), Some(checkpoint.digest.clone()))?;
@@ -85,9 +86,11 @@ impl Run {
             chosen => chosen?,
         };
         if chosen.cancelled {
+            self.forget_samples();
             return Ok(Advance::Cancelled);
         }
-        if let (true, Some((_, first))) = (chosen.seen.is_empty(), chosen.skipped.first()) {
+        let nothing = chosen.seen.is_empty() && chosen.choices.is_empty();
+        if let (true, Some((_, first))) = (nothing, chosen.skipped.first()) {
             let (list, images, first) = (self.pool.source().to_owned(), chosen.skipped.len(), first.clone());
             return Err(ServiceError::NothingReadable { list, images, first });
         }

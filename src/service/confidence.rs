@@ -11,30 +11,22 @@ use crate::score::Scorer;
 use crate::select::{self, Candidate, Member};
 use crate::spool::Numbers;
 
-/// Images with an answer that still holds.
-#[derive(Debug, Default)]
-struct Fresh {
-    /// Those that are to be trained on again, if everything is looked at.
-    mined: Vec<Member>,
-    /// Those that are known.
-    known: Vec<Member>,
-}
-
 impl Choosing<'_> {
-    /// Every image of the pool is looked at with the same probability: by its answer, if it has one that still holds, from
-    /// a training visit or an earlier scan, and else by a scan, within the budget. Of what is looked at, all that is not
-    /// confidently right is mined, and of the rest a share comes along.
+    /// An image is looked at by its answer, if it has one that still holds, from a training visit or an earlier scan, and
+    /// else by a scan, within the budget. Of what is looked at, all that is not confidently right is mined, and of the rest
+    /// a share comes along.
     ///
-    /// The probability is 1 if that does not make the subset larger than the quota. If it would, the scan ends when the
-    /// share of images it came to, times what all with a fresh answer would bring, fills the quota together with what it
-    /// has found.
+    /// Everything is looked at if that does not make the subset larger than the quota. If it would, the scan ends when the
+    /// share of its candidates that it came to, times what all images with a fresh answer would bring, fills the quota
+    /// together with what it has found; then the same share of those with a fresh answer is looked at, or a larger one where
+    /// the budget ended the scan. Which of its candidates a scan comes to is not even: weights make up for that.
     pub(super) fn confidence(&self, scorer: &Scorer) -> Result<Chosen, ChooseError> {
         let rule = Rule::NotConfident(self.config.mine.confident as f32);
         let extras = self.plan.extras(self.config);
         let quota = f64::from(self.quota());
         let mut order = self.order(Precedence::Stalest, self.config.mine.stale);
-        let fresh = self.fresh(rule);
-        let brings = fresh.mined.len() as f64 + extras.share * fresh.known.len() as f64;
+        let mut brings = 0.0;
+        self.fresh(rule, |_, find| brings += if find { 1.0 } else { extras.share });
         let along = if order.is_empty() { 0.0 } else { brings / order.len() as f64 };
         let mut harvest = self.scan(scorer, rule, &mut order, (quota, extras.share, along))?;
         let clustering = Instant::now();
@@ -47,10 +39,11 @@ impl Choosing<'_> {
         let found = mined.len() as f64 + extras.share * known.len() as f64;
         let share = if brings > 0.0 { ((quota - found) / brings).clamp(0.0, 1.0) } else { 0.0 };
         let draws = Draws::new(self.config.seed, self.epoch + 1, Stream::Fresh);
-        let looked_at = |member: &Member| draws.unit(u64::from(member.sample)) < share;
-        let candidate = |member: Member| Candidate { member, reach: share as f32 };
-        mined.extend(fresh.mined.into_iter().filter(looked_at).map(candidate));
-        known.extend(fresh.known.into_iter().filter(looked_at).map(candidate));
+        self.fresh(rule, |member, find| {
+            if draws.unit(u64::from(member.sample)) < share {
+                if find { &mut mined } else { &mut known }.push(Candidate { member, reach: share as f32 });
+            }
+        });
         let choices = select::confidence(&mined, &known, extras, self.config.seed, self.epoch + 1);
         let choices = self.finish(choices, harvest.tally.forwards);
         let members: Vec<Member> = (harvest.seen.iter().enumerate())
@@ -61,18 +54,17 @@ impl Choosing<'_> {
         Ok(Chosen { order: Some(order), ..chosen })
     }
 
-    fn fresh(&self, rule: Rule) -> Fresh {
-        let mut fresh = Fresh::default();
+    /// Visits the images with an answer that still holds, and says of each whether it is a find. There may be as many as
+    /// the pool has, so they are not gathered.
+    fn fresh(&self, rule: Rule, mut visit: impl FnMut(Member, bool)) {
         for sample in 0..self.pool.len() {
             if !self.samples.is_fresh(sample, self.epoch, self.config.mine.stale) {
                 continue;
             }
             let Some(said) = self.samples.score(sample) else { continue };
             let cluster = self.samples.cluster.get(sample as usize).copied().filter(|&cluster| cluster != NONE);
-            let find = rule.finds(&said, self.pool.label(sample));
-            if find { &mut fresh.mined } else { &mut fresh.known }.push(Member { cluster, sample });
+            visit(Member { cluster, sample }, rule.finds(&said, self.pool.label(sample)));
         }
-        fresh
     }
 }
 

@@ -58,8 +58,11 @@ impl Run {
             lists::withdraw(&self.config().lists.folder, epoch)?;
         }
         let (pool, samples, config) = (&self.pool, &self.samples, &self.config);
-        let stale = if config.policy == Policy::Confidence { config.mine.stale } else { 1 };
-        let chosen_by = scanned_by.map(|epoch| (epoch, stale));
+        let chosen_by = scanned_by.and_then(|epoch| match config.policy {
+            Policy::Confidence => Some((epoch, config.mine.stale)),
+            Policy::Patent => Some((epoch, 1)),
+            Policy::Uniform => None,
+        });
         let rows = Subset { pool, samples, choices: &chosen.choices, chosen_by, paths: config.lists.paths };
         let names = class_names(pool, self.classes);
         // Two large files that have nothing to do with each other, and nothing counts before both are there.

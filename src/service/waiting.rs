@@ -135,6 +135,8 @@ impl Run {
 
     /// Puts an unfit checkpoint aside and records why.
     fn reject(&mut self, candidate: &Candidate, reason: &str, digest: Option<String>) -> Result<(), ServiceError> {
+        // What its training said of the images must not speak for the checkpoint that comes in its place.
+        let _ = std::fs::remove_file(scores_beside(&candidate.path));
         let digest = digest.or_else(|| digest::of_file(&candidate.path).ok());
         self.record_rejection(&candidate.path, candidate.epoch, reason, digest.clone())?;
         let Some(digest) = digest else { return Ok(()) };
@@ -142,8 +144,6 @@ impl Run {
             Ok(folder) => tracing::warn!(folder = %folder.display(), "put aside, with the reason beside it"),
             Err(error) => tracing::warn!(%error, "the rejected checkpoint stays where it is"),
         }
-        // What its training said of the images must not speak for the checkpoint that comes in its place.
-        let _ = std::fs::remove_file(scores_beside(&candidate.path));
         Ok(())
     }
 }

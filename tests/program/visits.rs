@@ -15,11 +15,12 @@ trainer: {command: [sh, train.sh]}
 initial: {fraction: 0.1}
 mine: {quota: 1.0, budget: 1000.0}
 extras: {share: 0}
-stop: {epochs: 2}
 "#;
 
-/// "Trains" by handing its graph on; `more` comes before that, where `score:` scores a list with that graph. Also what the run has logged.
-fn workshop(more: &str) -> (Workshop, String) {
+const SCORING: &str = "score: \"$GLEANER_LIST\" -o \"$GLEANER_SCORES_OUT\"";
+
+/// A trainer that "trains" by handing its graph on; `more` comes before that, where `score:` scores a list with that graph.
+fn workshop(more: &str) -> Workshop {
     let workshop = Workshop::new(POOL, CONFIG);
     let program = env!("CARGO_BIN_EXE_gleaner");
     let score = format!("{program} score -c config.yaml --checkpoint start.onnx --list");
@@ -27,9 +28,14 @@ fn workshop(more: &str) -> (Workshop, String) {
     let hand_on = format!("cp start.onnx \"$GLEANER_CHECKPOINT_OUT.part\" && {take}");
     workshop.write("train.sh", format!("set -e\n{}\n{hand_on}\n", more.replace("score:", &score)));
     workshop.write("start.onnx", skilled());
-    let run = workshop.run(&["run", "-c", "config.yaml"]);
+    workshop
+}
+
+/// Runs it to its end, and gives what it has logged.
+fn run(workshop: &Workshop, epochs: u32) -> String {
+    let run = workshop.run(&["run", "-c", "config.yaml", "--set", &format!("stop.epochs={epochs}")]);
     assert_eq!(run.code, Some(0), "{}", run.log);
-    (workshop, run.log)
+    run.log
 }
 
 /// What `gleaner score` says of every image of the pool, by path.
@@ -57,7 +63,8 @@ fn doubtful(answers: &BTreeMap<String, Row>, names: impl Iterator<Item = String>
 
 #[test]
 fn a_training_visit_is_an_answer_that_costs_nothing() {
-    let (workshop, _) = workshop("score: \"$GLEANER_LIST\" -o \"$GLEANER_SCORES_OUT\"");
+    let workshop = workshop(SCORING);
+    run(&workshop, 2);
     let answers = answers(&workshop);
     // By the trainer's answers for the first list and a scan of the others, all that is in doubt is trained on next.
     assert_eq!(listed(&workshop, 1), doubtful(&answers, answers.keys().cloned()));
@@ -81,11 +88,26 @@ fn a_torn_file_is_told_of_and_its_images_wait_for_a_scan() {
     let torn = "score: \"$GLEANER_LIST\" -o whole; head -c 300 whole > \"$GLEANER_SCORES_OUT\"";
     let (warning, news) = ("what the trainer says of its images is passed over", "the trainer has said how it went");
     for (more, told) in [(torn, true), ("", false)] {
-        let (workshop, log) = workshop(more);
+        let workshop = workshop(more);
+        let log = run(&workshop, 2);
         assert_eq!((log.contains(warning), log.contains(news)), (told, false), "{log}");
         let answers = answers(&workshop);
         let first = listed(&workshop, 0);
         let others = answers.keys().filter(|name| !first.contains(*name)).cloned();
         assert_eq!(listed(&workshop, 1), doubtful(&answers, others));
     }
+}
+
+#[test]
+fn an_image_that_cannot_be_read_does_not_end_a_run_that_knows_all_others() {
+    let workshop = workshop(SCORING);
+    workshop.write("broken.png", "no image");
+    workshop.write("pool.txt", workshop.read("pool.txt") + "broken.png 3\n");
+    let log = run(&workshop, 5);
+    let epochs = workshop.status()["epochs"].clone();
+    assert_eq!(epochs.as_array().unwrap().len(), 5, "{log}");
+    // In the end the scan has nothing but the broken image to look at, and the list is as long as ever.
+    let last = &epochs[4];
+    assert_eq!((&last["scanned"], &last["skipped"]), (&0.into(), &1.into()), "{log}");
+    assert!(last["size"] == epochs[3]["size"] && last["size"].as_u64() > Some(100), "{log}");
 }

@@ -92,7 +92,7 @@ pub struct Plan {
     pub stale: u32,
     /// The share that is drawn at random, whatever is likely, in (0, 1]; 1 for everything.
     pub random: f64,
-    /// Finds wanted.
+    /// Finds wanted, at most.
     pub quota: usize,
 }
 
