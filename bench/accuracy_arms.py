@@ -25,7 +25,7 @@ def patent(mode):
 
 
 def confidence(**changes):
-    """The default policy, with single settings changed; `_` in a name stands for the dot."""
+    """The default policy, with single settings changed; `__` in a name stands for the dot."""
     changed = {key.replace("__", "."): value for key, value in changes.items()}
     return lambda passes: {"policy": "confidence", "train.learning_rate": RATE, **changed}
 

@@ -8,7 +8,8 @@
 //! | `run` | what a run has open: config, pool, ledger, what is known of each sample |
 //! | `examine` | is this checkpoint fit, and how well does it do on the validation images? |
 //! | `advance` | from an accepted checkpoint to the next list, or to the end |
-//! | `choose` | the policies |
+//! | `visits` | what the trainer hands back of the images it was shown |
+//! | `choose`, `confidence` | the policies; the default one by itself |
 //! | `publish` | the commit of an epoch |
 //! | `subset` | the rows of its lists |
 //! | `training` | having a list trained by a child process |
