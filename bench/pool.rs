@@ -61,7 +61,7 @@ fn main() -> Result<(), Box<dyn Error>> {
     let scan = Draws::new(SEED, epoch, Stream::Scan);
     let precedence = mine::Precedence::Stalest;
     let plan = mine::Plan { trained_on: epoch, epoch, precedence, stale: 1, random: RANDOM, quota: choices };
-    let mut order = mine::Order::new(&plan, &samples, |id| pool.label(id), scan);
+    let mut order = mine::Order::new(&plan, &samples, |_| true, |id| pool.label(id), scan);
     let mut seen: Vec<(u32, Prediction)> = Vec::new();
     loop {
         let round = order.next_round(choices.saturating_mul(SEEN) - seen.len());

@@ -16,6 +16,7 @@
 //! | deciding | [`watch`] | when a checkpoint is whole, which is next, which is rejected |
 //! | | [`mine`] | scan order, quota, budget; who disagrees with the label |
 //! | | [`select`] | the next subset: shares, quotas, weights; pure functions of tables and a seed |
+//! | | [`suspects`] | whose label is probably wrong, and what a person has said of it |
 //! | | [`lists`] | subset files in every format, published atomically |
 //! | doing | [`score`] | ONNX Runtime: batches in, predictions and embeddings out |
 //! | | [`ledger`] | what happened (SQLite) and what is known of each sample (Parquet) |
@@ -60,4 +61,5 @@ pub mod select;
 pub mod service;
 pub mod settings;
 pub mod spool;
+pub mod suspects;
 pub mod watch;

@@ -1,5 +1,6 @@
 //! The config in the words of the rooms that carry it out. `config` and those rooms do not know each other.
 
+use std::path::PathBuf;
 use std::sync::Arc;
 use std::thread;
 
@@ -11,6 +12,7 @@ use crate::lists;
 use crate::onnx;
 use crate::pixels;
 use crate::score;
+use crate::suspects;
 
 /// The one preprocessing, for scoring and for training.
 pub fn preprocess(config: &Config) -> pixels::Preprocess {
@@ -40,6 +42,17 @@ pub fn cache(config: &Config) -> cache::Settings {
     // A number of bytes beyond 64 bits is as good as none.
     let max_bytes = (config.cache.max_gib * f64::from(1 << 30)) as u64;
     cache::Settings { folder: config.cache.folder.clone(), max_bytes, keep_free: cache::KEEP_FREE }
+}
+
+/// What makes an image a suspect.
+pub fn evidence(config: &Config) -> suspects::Evidence {
+    suspects::Evidence { p_label: config.suspects.p_label as f32, scores: config.suspects.scores }
+}
+
+/// Where a person's reviews are.
+pub fn reviews(config: &Config) -> PathBuf {
+    let lists = || config.lists.folder.join(suspects::REVIEWS_FILE);
+    config.suspects.reviews.clone().unwrap_or_else(lists)
 }
 
 /// The random changes of training images.

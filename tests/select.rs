@@ -58,29 +58,29 @@ fn shares_are_rounded_as_by_hand() {
 
 #[test]
 fn random_subsets_have_exact_counts_and_equal_chances() {
-    let first = initial(1000, 0.1, 7);
+    let first = initial(0..1000, 100, 7);
     assert_eq!(first.len(), 100);
     assert!(ascending(&first) && first.iter().all(|choice| choice.sample < 1000));
     assert!(first.iter().all(|c| c.stratum == Stratum::Initial && c.weight == 1.0 && c.cluster.is_none()));
     assert!(first.iter().all(|c| c.inclusion == 0.1));
-    assert_eq!(initial(1000, 0.1, 7), first);
-    assert_ne!(initial(1000, 0.1, 8), first);
-    assert_eq!(samples(&initial(3, 1.0, 7)), [0, 1, 2]);
-    assert!(initial(0, 0.5, 7).is_empty());
+    assert_eq!(initial(0..1000, 100, 7), first);
+    assert_ne!(initial(0..1000, 100, 8), first);
+    assert_eq!(samples(&initial(0..3, 3, 7)), [0, 1, 2]);
+    assert!(initial(0..0, 0, 7).is_empty());
 
-    let one = uniform(1000, 100, 7, 1);
+    let one = uniform(0..1000, 100, 7, 1);
     assert!(
         ascending(&one) && one.len() == 100 && one.iter().all(|c| c.stratum == Stratum::Uniform && c.weight == 1.0)
     );
-    assert_ne!(samples(&one), samples(&uniform(1000, 100, 7, 2)));
-    assert_ne!(samples(&uniform(1000, 100, 7, 0)), samples(&first), "streams are apart");
-    assert_eq!(samples(&uniform(4, 9, 7, 1)), [0, 1, 2, 3]);
-    assert!(uniform(4, 0, 7, 1).is_empty());
+    assert_ne!(samples(&one), samples(&uniform(0..1000, 100, 7, 2)));
+    assert_ne!(samples(&uniform(0..1000, 100, 7, 0)), samples(&first), "streams are apart");
+    assert_eq!(samples(&uniform(0..4, 9, 7, 1)), [0, 1, 2, 3]);
+    assert!(uniform(0..4, 0, 7, 1).is_empty());
 
     let mut counts = [[0u32; 100]; 2];
     for round in 0..4000 {
-        uniform(100, 30, 3, round).iter().for_each(|choice| counts[0][choice.sample as usize] += 1);
-        initial(100, 0.3, u64::from(round)).iter().for_each(|choice| counts[1][choice.sample as usize] += 1);
+        uniform(0..100, 30, 3, round).iter().for_each(|choice| counts[0][choice.sample as usize] += 1);
+        initial(0..100, 30, u64::from(round)).iter().for_each(|choice| counts[1][choice.sample as usize] += 1);
     }
     for counts in counts {
         let chi = chi_squared(&counts, 4000, 0.3);

@@ -15,6 +15,7 @@ use crate::config::{Config, Policy, TrainerProgram, Word as _};
 use crate::ledger::{Ledger, Standing};
 use crate::pool::Pool;
 use crate::service::{Ended, config_path, pool_digest};
+use crate::settings;
 
 /// The folder of a control, beside the run's state folder.
 const FOLDER: &str = "control";
@@ -107,6 +108,7 @@ fn pool_len(run: &Config, ledger: &Ledger) -> anyhow::Result<u32> {
 fn control(run: &Config, spent: f64, folder: &Path, seed: Option<u64>) -> Config {
     let mut control = run.clone();
     control.policy = Policy::Uniform;
+    control.suspects.reviews = Some(settings::reviews(run));
     control.seed = seed.unwrap_or(run.seed);
     control.plan.cost = Some(spent);
     control.stop.accuracy = None;

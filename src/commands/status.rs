@@ -104,6 +104,8 @@ fn epoch(record: &EpochRecord, cost_so_far: f64) -> Value {
         "found": commit.mined,
         "clusters": commit.clusters,
         "skipped": commit.skipped,
+        "suspects": commit.suspects,
+        "kept_out": commit.kept_out,
         "scan_forwards": commit.scan_forwards,
         "train_visits": training.train_visits,
         "cost": record.cost,

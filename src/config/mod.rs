@@ -7,6 +7,7 @@
 
 mod auto;
 mod checks;
+mod choosing;
 mod problem;
 mod reader;
 mod sections;
@@ -19,6 +20,7 @@ mod values;
 mod words;
 
 pub use auto::OrAuto;
+pub use choosing::*;
 pub use problem::{ConfigError, Problem};
 pub use templates::PLACEHOLDERS;
 pub use types::*;
@@ -86,7 +88,7 @@ impl Config {
             &mut self.lists.folder,
             &mut self.state.folder,
         ];
-        for path in paths.into_iter().chain(self.pool.test.as_mut()) {
+        for path in paths.into_iter().chain(self.pool.test.as_mut()).chain(self.suspects.reviews.as_mut()) {
             *path = absolute(path)?;
         }
         Ok(self)

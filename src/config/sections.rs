@@ -1,5 +1,6 @@
 //! Every section, key by key: its default, its range, and what must agree within the section.
 
+use super::choosing::*;
 use super::problem::Fault;
 use super::reader::{Section, count};
 use super::templates;
@@ -17,6 +18,8 @@ const LARGEST_SIDE: u32 = 16_384;
 const LARGEST_BATCH: u32 = 1_048_576;
 const MOST_THREADS: u32 = 4_096;
 const MOST_GROUPS: u32 = 1_000_000;
+/// As far as is counted how often an image was scored.
+const MOST_SCORES: u32 = 255;
 
 /// The whole config. Where something is wrong a value stands in, and the problem is in the report.
 pub(super) fn config(root: &Section<'_>) -> Config {
@@ -38,6 +41,7 @@ pub(super) fn config(root: &Section<'_>) -> Config {
             share: s.or_auto("share", |node| node.number(SHARE)),
             exponent: s.or_auto("exponent", |node| node.number(SHARE)),
         }),
+        suspects: root.section("suspects", suspects),
         lists: root.section("lists", lists),
         trainer: trainer(root),
         train: root.section("train", train),
@@ -165,6 +169,16 @@ fn mine(s: &Section<'_>) -> MineConfig {
         stale: s.count("stale", 10, 1..=u32::MAX),
         random: s.number("random", 0.05, FRACTION),
         augment: s.word("augment", ScanAugment::None),
+    }
+}
+
+fn suspects(s: &Section<'_>) -> SuspectsConfig {
+    SuspectsConfig {
+        p_label: s.number("p_label", 0.05, SHARE),
+        scores: u8::try_from(s.count("scores", 2, 1..=MOST_SCORES)).unwrap_or(u8::MAX),
+        keep_out: s.number("keep_out", 0.05, SHARE),
+        recheck: s.count("recheck", 5, 1..=u32::MAX),
+        reviews: s.optional_path("reviews", "reviews.csv"),
     }
 }
 

@@ -1,9 +1,8 @@
 //! The config as plain data. Every number's default stands in `sections.rs`; units and ranges are said here.
 
 use super::auto::OrAuto;
-use super::words::{
-    ClusterDistance, ClusterMode, Crop, Device, ListFormat, ListPaths, Policy, Precision, Resize, ScanAugment,
-};
+use super::choosing::*;
+use super::words::{Crop, Device, ListFormat, ListPaths, Policy, Precision, Resize};
 use serde::ser::{Serialize, SerializeStruct, Serializer};
 use std::path::PathBuf;
 use std::time::Duration;
@@ -33,6 +32,8 @@ pub struct Config {
     pub cluster: ClusterConfig,
     /// Confidently right images that come back.
     pub extras: ExtrasConfig,
+    /// Images whose label is probably wrong.
+    pub suspects: SuspectsConfig,
     /// How a subset is published.
     pub lists: ListsConfig,
     /// Who does the training step.
@@ -142,55 +143,6 @@ pub struct CheckpointConfig {
     /// How often the folder is looked through without a hint from the operating system; never 0.
     #[serde(serialize_with = "duration")]
     pub poll: Duration,
-}
-
-/// The first epoch's subset.
-#[derive(Clone, Debug, PartialEq, serde::Serialize)]
-pub struct InitialConfig {
-    /// Share of the pool, in (0, 1].
-    pub fraction: f64,
-}
-
-/// The scan of the pool.
-#[derive(Clone, Debug, PartialEq, serde::Serialize)]
-pub struct MineConfig {
-    /// The scan ends when so much of the next subset is found, as a share of the pool, in (0, 1].
-    pub quota: OrAuto<f64>,
-    /// Most that a scan may cost, as a share of the training visits that it feeds; at least 0.
-    pub budget: f64,
-    /// Right with at least this probability counts as known, in (0, 1].
-    pub confident: f64,
-    /// Epochs after which an answer of the model no longer counts; at least 1.
-    pub stale: u32,
-    /// Share of the scan that is drawn at random, whatever history says, in (0, 1].
-    pub random: f64,
-    /// Augmentation in the scan.
-    pub augment: ScanAugment,
-}
-
-/// What is done with the mined images.
-#[derive(Clone, Debug, PartialEq, serde::Serialize)]
-pub struct ClusterConfig {
-    /// Thin clusters, expand them, or both.
-    pub mode: ClusterMode,
-    /// How many clusters; at least 1.
-    pub groups: u32,
-    /// How alike two embeddings are.
-    pub distance: ClusterDistance,
-    /// Most work that a clustering may take, as the time of a machine of a fixed speed.
-    #[serde(serialize_with = "duration")]
-    pub budget: Duration,
-    /// Share of a cluster that is kept or added, in (0, 1].
-    pub fraction: f64,
-}
-
-/// Confidently right images that come back, so that nothing is forgotten.
-#[derive(Clone, Debug, PartialEq, serde::Serialize)]
-pub struct ExtrasConfig {
-    /// Share of them, in [0, 1].
-    pub share: OrAuto<f64>,
-    /// Each one weighs 1 over the probability of being chosen, to this power, in [0, 1]: 0 = as much as any other.
-    pub exponent: OrAuto<f64>,
 }
 
 /// How a subset is published.
@@ -305,6 +257,6 @@ fn words(duration: Duration) -> String {
     humantime::format_duration(duration).to_string()
 }
 
-fn duration<S: Serializer>(value: &Duration, serializer: S) -> Result<S::Ok, S::Error> {
+pub(super) fn duration<S: Serializer>(value: &Duration, serializer: S) -> Result<S::Ok, S::Error> {
     serializer.serialize_str(&words(*value))
 }

@@ -23,6 +23,7 @@ mod lock;
 mod open;
 mod read;
 mod records;
+mod reviews;
 mod samples;
 mod samples_file;
 mod scores;
@@ -38,7 +39,7 @@ use rusqlite::Connection;
 pub use centroids::Centroids;
 pub use error::LedgerError;
 pub use records::{
-    Checkpoint, CheckpointRecord, CheckpointStatus, EpochCommit, EpochRecord, EpochStatus, Event, Outcome, Run,
+    Checkpoint, CheckpointRecord, CheckpointStatus, EpochCommit, EpochRecord, EpochStatus, Event, Outcome, Review, Run,
     RunRecord, RunStart, Standing, Strata, Totals, Training, Validation,
 };
 pub use samples::{NEVER, NONE, Samples};

@@ -153,7 +153,7 @@ impl Ledger {
         self.connection.query_row(query, parameters, read).optional().map_err(self.reading())
     }
 
-    fn all<T, P: Params>(
+    pub(super) fn all<T, P: Params>(
         &self,
         query: &str,
         parameters: P,
@@ -198,12 +198,15 @@ fn epoch(row: &Row<'_>) -> rusqlite::Result<EpochRecord> {
             mined: row.get("mined")?,
             clusters: row.get("clusters")?,
             skipped: row.get("skipped")?,
+            suspects: later(row, "suspects")?,
+            kept_out: later(row, "kept_out")?,
             scan_forwards: row.get("scan_forwards")?,
             forward_ratio: row.get("forward_ratio")?,
             scan_s: row.get("scan_s")?,
             cluster_s: row.get("cluster_s")?,
             select_s: row.get("select_s")?,
             centroids: None,
+            reviews: None,
         },
         committed: row.get("committed")?,
         status: EpochStatus::from_name(&status).ok_or_else(|| unknown(&status))?,
@@ -242,6 +245,14 @@ fn validation(row: &Row<'_>, epoch: u32) -> rusqlite::Result<Option<Validation>>
     let seconds: Option<f64> = row.get("validation_s")?;
     let (images, seconds) = (images.unwrap_or_default(), seconds.unwrap_or_default());
     Ok(Some(Validation { epoch, accuracy, loss: loss.unwrap_or(f64::NAN), images, seconds }))
+}
+
+/// A count that earlier versions did not keep: 0 where the ledger has no such column, as one that is only read may.
+fn later(row: &Row<'_>, column: &str) -> rusqlite::Result<u64> {
+    match row.get(column) {
+        Err(rusqlite::Error::InvalidColumnName(_)) => Ok(0),
+        other => other,
+    }
 }
 
 fn unknown(text: &str) -> rusqlite::Error {

@@ -80,6 +80,10 @@ pub struct EpochCommit {
     pub clusters: u64,
     /// Images left out because they could not be read.
     pub skipped: u64,
+    /// Images whose label is probably wrong.
+    pub suspects: u64,
+    /// Of those, the ones that were kept off the list.
+    pub kept_out: u64,
     /// Forward passes of the scan.
     pub scan_forwards: u64,
     /// The cost of one scoring forward, in training visits.
@@ -93,6 +97,20 @@ pub struct EpochCommit {
     /// Where its groups are centred, if it has any. [`Ledger::centroids`](super::Ledger::centroids) reads them, not the
     /// record of the epoch.
     pub centroids: Option<Centroids>,
+    /// What a person has said of images, if that has changed since the list before.
+    /// [`Ledger::reviews`](super::Ledger::reviews) reads it, not the record of the epoch.
+    pub reviews: Option<Vec<Review>>,
+}
+
+/// What a person has said of an image.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Review {
+    /// The image's number in the pool.
+    pub sample: u32,
+    /// `keep`, `drop` or `relabel`.
+    pub verdict: String,
+    /// The class to take it for, where it is `relabel`.
+    pub new_label: Option<u32>,
 }
 
 /// What a training step took.

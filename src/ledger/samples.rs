@@ -94,9 +94,42 @@ impl Samples {
     }
 
     fn record_in_mean(&mut self, id: usize, p_label: f32) {
-        let (Some(mean), Some(times)) = (self.mean_p_label.get_mut(id), self.times_scored.get_mut(id)) else { return };
-        *times = times.saturating_add(1);
-        *mean = if *times == 1 { p_label } else { *mean + (p_label - *mean) / f32::from(*times) };
+        let (mean, times) = self.mean_with(id, p_label);
+        put(&mut self.mean_p_label, id, mean);
+        put(&mut self.times_scored, id, times);
+    }
+
+    /// What the mean and the count would be if one more model said `p_label`.
+    fn mean_with(&self, id: usize, p_label: f32) -> (f32, u8) {
+        let mean = self.mean_p_label.get(id).copied().unwrap_or(f32::NAN);
+        let times = self.times_scored.get(id).copied().unwrap_or_default().saturating_add(1);
+        (if times == 1 { p_label } else { mean + (p_label - mean) / f32::from(times) }, times)
+    }
+
+    /// The mean of p(label) of a sample and the number of models behind it, as they would be if one more said `p_label`;
+    /// without one, as they are.
+    pub fn evidence(&self, id: u32, p_label: Option<f32>) -> (f32, u8) {
+        let id = index(id);
+        match p_label.filter(|p_label| !p_label.is_nan()) {
+            Some(p_label) => self.mean_with(id, p_label),
+            None => (
+                self.mean_p_label.get(id).copied().unwrap_or(f32::NAN),
+                self.times_scored.get(id).copied().unwrap_or_default(),
+            ),
+        }
+    }
+
+    /// Forgets what models said about a sample, since its label is another now: how often it was trained on, and what it
+    /// looks like, stay. A sample outside the table is passed over.
+    pub fn forget_answers(&mut self, id: u32) {
+        let id = index(id);
+        put(&mut self.last_scored, id, NEVER);
+        put(&mut self.predicted, id, NONE);
+        for column in [&mut self.p_label, &mut self.margin, &mut self.loss, &mut self.mean_p_label] {
+            put(column, id, f32::NAN);
+        }
+        put(&mut self.times_scored, id, 0);
+        put(&mut self.streak, id, 0);
     }
 
     /// Notes that the model of `epoch` was to score a sample whose image cannot be read: it has been seen, and nothing is

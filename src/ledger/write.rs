@@ -4,7 +4,7 @@ use rusqlite::{Connection, Transaction, TransactionBehavior, named_params, param
 
 use super::{
     Checkpoint, CheckpointStatus, EpochCommit, Ledger, LedgerError, Outcome, PreparedSamples, Run, RunStart, Training,
-    Validation, centroids,
+    Validation, centroids, reviews,
 };
 
 impl Ledger {
@@ -62,6 +62,9 @@ impl Ledger {
             }
             if let Some(centroids) = &epoch.centroids {
                 centroids::replace(transaction, number, centroids)?;
+            }
+            if let Some(reviews) = &epoch.reviews {
+                reviews::replace(transaction, reviews)?;
             }
             samples.as_ref().map_or(Ok(()), |samples| replace_samples(transaction, samples))
         })?;
@@ -203,9 +206,11 @@ fn insert_event(transaction: &Transaction<'_>, kind: &str, text: &str) -> rusqli
 fn insert_epoch(transaction: &Transaction<'_>, epoch: &EpochCommit, run: i64, size: u64) -> rusqlite::Result<usize> {
     transaction.execute(
         "INSERT INTO epochs (epoch, run, committed, size, size_initial, size_uniform, size_mined, size_extra, size_full,
-                             scanned, mined, clusters, skipped, scan_forwards, forward_ratio, scan_s, cluster_s, select_s)
+                             scanned, mined, clusters, skipped, suspects, kept_out, scan_forwards, forward_ratio, scan_s,
+                             cluster_s, select_s)
          VALUES (:epoch, :run, :committed, :size, :size_initial, :size_uniform, :size_mined, :size_extra, :size_full,
-                 :scanned, :mined, :clusters, :skipped, :scan_forwards, :forward_ratio, :scan_s, :cluster_s, :select_s)",
+                 :scanned, :mined, :clusters, :skipped, :suspects, :kept_out, :scan_forwards, :forward_ratio, :scan_s,
+                 :cluster_s, :select_s)",
         named_params! {
             ":epoch": epoch.epoch,
             ":run": run,
@@ -220,6 +225,8 @@ fn insert_epoch(transaction: &Transaction<'_>, epoch: &EpochCommit, run: i64, si
             ":mined": epoch.mined,
             ":clusters": epoch.clusters,
             ":skipped": epoch.skipped,
+            ":suspects": epoch.suspects,
+            ":kept_out": epoch.kept_out,
             ":scan_forwards": epoch.scan_forwards,
             ":forward_ratio": epoch.forward_ratio,
             ":scan_s": epoch.scan_s,

@@ -74,6 +74,15 @@ impl Pool {
         self.labels.get(index(id)).copied().unwrap_or_default()
     }
 
+    /// Gives a sample another label than its list does; an id that is outside the pool is passed over.
+    ///
+    /// For what a person has said of an image: neither [`Pool::classes`] nor what the list says changes.
+    pub fn relabel(&mut self, id: SampleId, label: u32) {
+        if let Some(place) = self.labels.get_mut(index(id)) {
+            *place = label;
+        }
+    }
+
     /// The path as the list has it, or from the folder on; empty for an id that is outside the pool.
     pub fn listed(&self, id: SampleId) -> &[u8] {
         self.arena.get(index(id))

@@ -10,21 +10,21 @@ pub fn share_count(len: u32, fraction: f64) -> u32 {
     rounded_at_least_one(len as usize, fraction) as u32
 }
 
-/// Epoch 0: [`share_count`] images of a pool of `len`, at random without replacement, at weight 1 (S1).
-pub fn initial(len: u32, fraction: f64, seed: u64) -> Vec<Choice> {
-    draw(len, share_count(len, fraction), &Draws::new(seed, 0, Stream::Initial), Stratum::Initial)
+/// Epoch 0: `count` of `samples` (all if there are no more), at random without replacement, at weight 1 (S1).
+pub fn initial(samples: impl Iterator<Item = u32>, count: u32, seed: u64) -> Vec<Choice> {
+    draw(samples, count, &Draws::new(seed, 0, Stream::Initial), Stratum::Initial)
 }
 
-/// `count` images of a pool of `len` (all if there are no more), at random without replacement and anew in each epoch, at
-/// weight 1: the control that a policy has to beat.
-pub fn uniform(len: u32, count: u32, seed: u64, epoch: u32) -> Vec<Choice> {
-    draw(len, count, &Draws::new(seed, epoch, Stream::Uniform), Stratum::Uniform)
+/// `count` of `samples` (all if there are no more), at random without replacement and anew in each epoch, at weight 1: the
+/// control that a policy has to beat.
+pub fn uniform(samples: impl Iterator<Item = u32>, count: u32, seed: u64, epoch: u32) -> Vec<Choice> {
+    draw(samples, count, &Draws::new(seed, epoch, Stream::Uniform), Stratum::Uniform)
 }
 
-fn draw(len: u32, count: u32, draws: &Draws, stratum: Stratum) -> Vec<Choice> {
-    let mut samples: Vec<u32> = (0..len).collect();
+fn draw(samples: impl Iterator<Item = u32>, count: u32, draws: &Draws, stratum: Stratum) -> Vec<Choice> {
+    let mut samples: Vec<u32> = samples.collect();
+    let inclusion = proportion(count as usize, samples.len());
     keep(&mut samples, count as usize, draws, |&sample| sample);
-    let inclusion = proportion(count as usize, len as usize);
     let choice = |sample| Member { sample, cluster: None }.choice(stratum, 1.0, inclusion);
     settle(samples.into_iter().map(choice).collect())
 }

@@ -59,13 +59,17 @@ impl Run {
             return self.finish(&stop.to_string(), cancel);
         }
         self.recall_samples()?;
-        let trained_on = self.ledger.last_epoch()?.map_or(epoch, |last| last.commit.epoch);
+        let last = self.ledger.last_epoch()?;
+        let trained_on = last.as_ref().map_or(epoch, |last| last.commit.epoch);
         self.learn_from_training(&checkpoint.path, epoch, trained_on)?;
+        self.honour_reviews()?;
+        let aside = self.aside(last.as_ref());
         let choosing = Choosing {
             config: &self.config,
             plan: &self.plan,
             pool: &self.pool,
             samples: &self.samples,
+            aside,
             centroids: self.ledger.centroids()?,
             epoch,
             trained_on,

@@ -5,6 +5,7 @@ use std::collections::HashMap;
 use std::sync::atomic::AtomicBool;
 use std::time::Instant;
 
+use super::aside::Aside;
 use super::plan::Plan;
 use crate::cluster::{self, ClusterError, Clusters, Points};
 use crate::config::{ClusterDistance, ClusterMode, Config, Policy, Word};
@@ -23,6 +24,8 @@ pub(super) struct Choosing<'a> {
     pub(super) plan: &'a Plan,
     pub(super) pool: &'a Pool,
     pub(super) samples: &'a Samples,
+    /// Images that are not for training.
+    pub(super) aside: Aside<'a>,
     /// Where the groups of the list before are centred.
     pub(super) centroids: Option<Centroids>,
     /// The epoch whose checkpoint scans; the subset is for the next one.
@@ -56,6 +59,8 @@ pub(super) struct Chosen {
     pub(super) cluster_s: f64,
     pub(super) select_s: f64,
     pub(super) cancelled: bool,
+    /// Whether suspects were kept out.
+    pub(super) keeps_out: bool,
 }
 
 /// Why no subset could be chosen.
@@ -90,14 +95,14 @@ impl Choosing<'_> {
 
     fn uniform(&self) -> Chosen {
         let start = Instant::now();
-        let choices = select::uniform(self.pool.len(), self.quota(), self.config.seed, self.epoch + 1);
+        let choices = select::uniform(self.allowed(), self.quota(), self.config.seed, self.epoch + 1);
         let choices = self.finish(choices, 0);
         Chosen { choices, select_s: start.elapsed().as_secs_f64(), ..Chosen::default() }
     }
 
     /// S3 and S4: a scan for wrong answers, at random or where they probably are, their clusters thinned or expanded.
     fn patent(&self, scorer: &Scorer) -> Result<Chosen, ChooseError> {
-        let mut order = self.order(Precedence::None, 0);
+        let mut order = self.order(Precedence::None, 0, |id| self.allows(id));
         let quota = f64::from(self.quota());
         let harvest = self.scan(scorer, Rule::Wrong, &mut order, (quota, 0.0, 0.0))?;
         let clustering = Instant::now();
@@ -144,9 +149,9 @@ impl Choosing<'_> {
         Ok(Chosen { order: Some(order), ..chosen })
     }
 
-    /// The order in which the scan visits the images that were not trained on, and have no answer that is fewer than
-    /// `stale` epochs old.
-    pub(super) fn order(&self, precedence: Precedence, stale: u32) -> Order {
+    /// The order in which the scan visits the images that are `allowed`, were not trained on, and have no answer that is
+    /// fewer than `stale` epochs old.
+    pub(super) fn order(&self, precedence: Precedence, stale: u32, allowed: impl Fn(u32) -> bool) -> Order {
         let plan = OrderPlan {
             trained_on: self.trained_on,
             epoch: self.epoch,
@@ -156,7 +161,7 @@ impl Choosing<'_> {
             quota: self.quota() as usize,
         };
         let draws = Draws::new(self.config.seed, self.epoch, Stream::Scan);
-        Order::new(&plan, self.samples, |id| self.pool.label(id), draws)
+        Order::new(&plan, self.samples, allowed, |id| self.pool.label(id), draws)
     }
 
     /// Scans until `wanted` images are found, of which an image that is no find brings `known` and every image that is
@@ -203,6 +208,16 @@ impl Choosing<'_> {
         select::order(&select::cut(&choices, affordable, seed, next), seed, next)
     }
 
+    /// Whether an image may be trained on.
+    pub(super) fn allows(&self, id: u32) -> bool {
+        self.aside.allows(self.samples, id)
+    }
+
+    /// All such images.
+    pub(super) fn allowed(&self) -> impl Iterator<Item = u32> {
+        (0..self.pool.len()).filter(|&id| self.allows(id))
+    }
+
     /// How large the next subset is to be.
     pub(super) fn quota(&self) -> u32 {
         select::share_count(self.pool.len(), self.plan.quota(self.config))
@@ -237,6 +252,7 @@ pub(super) fn gathered(
     Chosen {
         choices,
         order: None,
+        keeps_out: false,
         mined: harvest.found() as u64,
         clusters_of_seen: members.iter().map(|member| member.cluster).collect(),
         clusters: clusters.in_use() as u32,

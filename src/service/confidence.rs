@@ -4,9 +4,10 @@
 use std::time::Instant;
 
 use super::choose::{ChooseError, Choosing, Chosen, gathered};
+use crate::cluster::Clusters;
 use crate::draw::{Draws, Stream};
 use crate::ledger::NONE;
-use crate::mine::{Harvest, Precedence, Rule};
+use crate::mine::{Harvest, Precedence, Rule, Seen};
 use crate::score::Scorer;
 use crate::select::{self, Candidate, Member};
 use crate::spool::Numbers;
@@ -21,10 +22,13 @@ impl Choosing<'_> {
     /// together with what it has found; then the same share of those with a fresh answer is looked at, or a larger one where
     /// the budget ended the scan. Which of its candidates a scan comes to is not even: weights make up for that.
     pub(super) fn confidence(&self, scorer: &Scorer) -> Result<Chosen, ChooseError> {
+        if self.aside.keeps_out {
+            return self.even(scorer);
+        }
         let rule = Rule::NotConfident(self.config.mine.confident as f32);
         let extras = self.plan.extras(self.config);
         let quota = f64::from(self.quota());
-        let mut order = self.order(Precedence::Stalest, self.config.mine.stale);
+        let mut order = self.order(Precedence::Stalest, self.config.mine.stale, |id| self.allows(id));
         let mut brings = 0.0;
         self.fresh(rule, |_, find| brings += if find { 1.0 } else { extras.share });
         let along = if order.is_empty() { 0.0 } else { brings / order.len() as f64 };
@@ -54,11 +58,37 @@ impl Choosing<'_> {
         Ok(Chosen { order: Some(order), ..chosen })
     }
 
+    /// Where suspects are kept out, the rest is chosen evenly: what the model does not get right there is what it cannot be
+    /// sure of in spite of right labels and what are wrong labels that nobody suspects, and none of it is worth more than
+    /// any other image.
+    ///
+    /// A scan looks at suspects that were not scored for `suspects.recheck` epochs; those that models have come to believe
+    /// are let back in.
+    fn even(&self, scorer: &Scorer) -> Result<Chosen, ChooseError> {
+        let rule = Rule::NotConfident(self.config.mine.confident as f32);
+        let is_suspect = |id| self.aside.is_suspect(self.samples, id);
+        let mut order = self.order(Precedence::Stalest, self.config.suspects.recheck, is_suspect);
+        let harvest = self.scan(scorer, rule, &mut order, (f64::INFINITY, 0.0, 0.0))?;
+        let selecting = Instant::now();
+        let believed =
+            |seen: &&Seen| !self.aside.evidence.would_suspect(self.samples, seen.sample, seen.prediction.p_label);
+        let turned = harvest.seen.iter().filter(believed).map(|seen| seen.sample);
+        let (seed, next) = (self.config.seed, self.epoch + 1);
+        let choices = select::uniform(self.allowed().chain(turned), self.quota(), seed, next);
+        let choices = self.finish(choices, harvest.tally.forwards);
+        let select_s = selecting.elapsed().as_secs_f64();
+        let distance = self.config.cluster.distance;
+        let members: Vec<Member> =
+            harvest.seen.iter().map(|seen| Member { sample: seen.sample, cluster: None }).collect();
+        let chosen = gathered(harvest, &members, Clusters::none(0), distance, choices, 0.0, select_s);
+        Ok(Chosen { order: Some(order), keeps_out: true, ..chosen })
+    }
+
     /// Visits the images with an answer that still holds, and says of each whether it is a find. There may be as many as
     /// the pool has, so they are not gathered.
     fn fresh(&self, rule: Rule, mut visit: impl FnMut(Member, bool)) {
         for sample in 0..self.pool.len() {
-            if !self.samples.is_fresh(sample, self.epoch, self.config.mine.stale) {
+            if !self.samples.is_fresh(sample, self.epoch, self.config.mine.stale) || !self.allows(sample) {
                 continue;
             }
             let Some(said) = self.samples.score(sample) else { continue };

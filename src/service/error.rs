@@ -12,6 +12,7 @@ use crate::mine::ScanError;
 use crate::onnx;
 use crate::pool::PoolError;
 use crate::score::ScoreError;
+use crate::suspects::SuspectsError;
 use crate::watch::{PatternError, WatchError};
 
 /// What ends a run that no stop rule has ended. Every room's own error says what to do.
@@ -30,6 +31,8 @@ pub enum ServiceError {
     Publish(#[from] PublishError),
     #[error(transparent)]
     List(#[from] ListError),
+    #[error(transparent)]
+    Suspects(#[from] SuspectsError),
     #[error(transparent)]
     Ledger(#[from] LedgerError),
     #[error(transparent)]

@@ -9,6 +9,7 @@
 //! | `examine` | is this checkpoint fit, and how well does it do on the validation images? |
 //! | `advance` | from an accepted checkpoint to the next list, or to the end |
 //! | `visits` | what the trainer hands back of the images it was shown |
+//! | `aside` | suspects and a person's reviews: who is not for training |
 //! | `choose`, `confidence` | the policies; the default one by itself |
 //! | `publish` | the commit of an epoch |
 //! | `subset` | the rows of its lists |
@@ -19,6 +20,7 @@
 //! | `shutdown`, `systemd` | signals, and what the service manager is told |
 
 mod advance;
+mod aside;
 mod choose;
 mod confidence;
 mod error;
@@ -35,6 +37,7 @@ mod training;
 mod visits;
 mod waiting;
 
+pub use aside::review;
 pub use error::ServiceError;
 pub use mine::Mined;
 pub use plan::Plan;

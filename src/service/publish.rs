@@ -9,13 +9,14 @@ use super::choose::Chosen;
 use super::run::Run;
 use super::subset::Subset;
 use super::{ServiceError, plan::Plan};
-use crate::config::Policy;
+use crate::config::{ListPaths, Policy};
 use crate::ledger::{EpochCommit, Strata};
 use crate::lists;
 use crate::mine::Order;
 use crate::pool::Pool;
 use crate::select::{self, Stratum};
 use crate::settings;
+use crate::suspects::{self, Suspects};
 
 impl Run {
     /// Epoch 0: a random share of the pool (S1).
@@ -28,7 +29,10 @@ impl Run {
     pub(super) fn begin_list(&mut self) -> Result<(), ServiceError> {
         let (seed, fraction) = (self.config().seed, self.config().initial.fraction);
         let affordable = self.plan.visits_left(0.0);
-        let choices = select::cut(&select::initial(self.pool.len(), fraction, seed), affordable, seed, 0);
+        self.honour_reviews()?;
+        let allowed = (0..self.pool.len()).filter(|&id| !self.reviews.drops(id));
+        let choices = select::initial(allowed, select::share_count(self.pool.len(), fraction), seed);
+        let choices = select::cut(&choices, affordable, seed, 0);
         let chosen = Chosen { choices: select::order(&choices, seed, 0), ..Chosen::default() };
         self.publish(0, None, &chosen)
     }
@@ -78,7 +82,19 @@ impl Run {
         });
         let files = published.map_err(ServiceError::Thread)?.map_err(|_| ServiceError::Panicked)??.names().collect();
         let prepared = prepared?;
-        let commit = record(epoch, &self.plan, chosen, files);
+        // Before the epoch is true: a crash in between writes the same again.
+        let suspects = Suspects {
+            ids: self.suspects(),
+            pool,
+            samples,
+            kept_out: chosen.keeps_out,
+            absolute: config.lists.paths == ListPaths::Absolute,
+        };
+        suspects::publish(&config.lists.folder.join(suspects::LIST_FILE), &suspects)?;
+        let suspects = suspects.ids.len() as u64;
+        let kept_out = if chosen.keeps_out { suspects } else { 0 };
+        let reviews = self.changed_reviews()?;
+        let commit = EpochCommit { suspects, kept_out, reviews, ..record(epoch, &self.plan, chosen, files) };
         for (id, reason) in &chosen.skipped {
             tracing::warn!(sample = id, %reason, "an image is left out");
         }
@@ -96,6 +112,8 @@ impl Run {
             found = commit.mined,
             clusters = commit.clusters,
             skipped = commit.skipped,
+            suspects,
+            kept_out,
             scan_s = format_args!("{:.2}", commit.scan_s),
             cluster_s = format_args!("{:.2}", commit.cluster_s),
             select_s = format_args!("{:.2}", commit.select_s),
@@ -161,5 +179,6 @@ fn record(epoch: u32, plan: &Plan, chosen: &Chosen, lists: Vec<(String, String)>
         cluster_s: chosen.cluster_s,
         select_s: chosen.select_s,
         centroids: chosen.centroids.clone(),
+        ..EpochCommit::default()
     }
 }

@@ -19,6 +19,7 @@ use crate::onnx::{Classifier, Model};
 use crate::pool::Pool;
 use crate::score::Scorer;
 use crate::settings;
+use crate::suspects::Reviews;
 use crate::watch::{Pattern, WatchError};
 
 /// A run: its config, its images, its memory.
@@ -34,6 +35,10 @@ pub struct Run {
     pub(super) ledger: Ledger,
     /// What is known of each sample; empty if that must be read anew, see [`Run::recall_samples`].
     pub(super) samples: Samples,
+    /// What a person has said of images, as the next list honours it.
+    pub(super) reviews: Reviews,
+    /// The labels that the pool's list has, of images that a person has given others.
+    pub(super) listed_labels: BTreeMap<u32, u32>,
     /// The checkpoint that was loaded last, by digest: examined first, scanned with next.
     pub(super) loaded: Option<(String, Scorer)>,
     /// Images that were decoded before, by the scan or by the trainer.
@@ -84,6 +89,8 @@ impl Run {
             pattern,
             ledger,
             samples: Samples::new(0),
+            reviews: Reviews::default(),
+            listed_labels: BTreeMap::new(),
             loaded: None,
             cache: Arc::new(cache),
             batch: None,

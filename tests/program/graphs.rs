@@ -65,6 +65,19 @@ fn last_layer(model: &Model) -> [String; 2] {
     [layer.input[1].clone(), layer.input[2].clone()]
 }
 
+/// The same graph, but it takes every class for the next one.
+pub(crate) fn mistaken(graph: &[u8]) -> Vec<u8> {
+    let mut model = Model::from_bytes(graph).unwrap();
+    let [weight, bias] = last_layer(&model);
+    for (name, dims) in [(weight, &[CLASSES, WIDTH][..]), (bias, &[CLASSES][..])] {
+        let mut values = model.tensor(&name).unwrap().f32().unwrap().to_vec();
+        let class = values.len() / CLASSES;
+        values.rotate_right(class);
+        model.set_f32(&name, dims, &values).unwrap();
+    }
+    model.to_bytes().unwrap()
+}
+
 /// The graph after a training that has diverged.
 pub(crate) fn diverged(graph: &[u8]) -> Vec<u8> {
     let mut model = Model::from_bytes(graph).unwrap();

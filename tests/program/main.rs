@@ -23,6 +23,7 @@ mod scoring;
 #[path = "../small_disk/mod.rs"]
 mod small_disk;
 mod steps;
+mod suspects;
 mod tables;
 mod troubled_steps;
 mod visits;

@@ -97,8 +97,14 @@ pub struct Plan {
 }
 
 impl Order {
-    /// The order of all candidates among `samples`. `label` tells a sample's class.
-    pub fn new(plan: &Plan, samples: &Samples, label: impl Fn(u32) -> u32, draws: Draws) -> Self {
+    /// The order of all candidates among those of `samples` that are `allowed`. `label` tells a sample's class.
+    pub fn new(
+        plan: &Plan,
+        samples: &Samples,
+        allowed: impl Fn(u32) -> bool,
+        label: impl Fn(u32) -> u32,
+        draws: Draws,
+    ) -> Self {
         let now = i32::try_from(plan.trained_on).unwrap_or(i32::MAX);
         let seen = |id: u32| {
             let at = id as usize;
@@ -108,7 +114,9 @@ impl Order {
                 Precedence::Stalest => of(&samples.last_trained).max(of(&samples.last_scored)),
             }
         };
-        let wanted = |&(id, &trained): &(u32, &i32)| trained != now && !samples.is_fresh(id, plan.epoch, plan.stale);
+        let wanted = |&(id, &trained): &(u32, &i32)| {
+            trained != now && !samples.is_fresh(id, plan.epoch, plan.stale) && allowed(id)
+        };
         let candidates: Vec<u32> = (0u32..).zip(&samples.last_trained).filter(wanted).map(|(id, _)| id).collect();
         let order = arrange(candidates, seen, draws);
         let learns = plan.random < 1.0;

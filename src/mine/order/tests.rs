@@ -53,7 +53,7 @@ fn scan(order: &mut Order, quota: usize, forwards: usize, finds: impl Fn(u32) ->
 #[test]
 fn all_at_random_is_one_round_without_the_current_subset() {
     let samples = history();
-    let mut order = Order::new(&plan(1.0), &samples, |id| id % 10, draws());
+    let mut order = Order::new(&plan(1.0), &samples, |_| true, |id| id % 10, draws());
     assert_eq!(order.len(), 3900);
     let mut expected: Vec<u32> = (100..LEN).collect();
     draws().shuffle(&mut expected);
@@ -71,7 +71,7 @@ fn what_was_seen_longest_ago_comes_first() {
     samples.last_scored = vec![-1, 2, -1, 0, -1, -1];
     for random in [0.1, 1.0] {
         let plan = Plan { trained_on: 3, precedence: Precedence::Stalest, ..plan(random) };
-        let mut order = Order::new(&plan, &samples, |_| 0, draws());
+        let mut order = Order::new(&plan, &samples, |_| true, |_| 0, draws());
         let seen = scan(&mut order, usize::MAX, 100, |_| true);
         // Last seen: 0 never, 3 in epoch 0, 4 in epoch 1, 1 and 2 in epoch 2; 5 is the current subset.
         assert_eq!(seen[..3], [0, 3, 4], "{random}");
@@ -84,7 +84,7 @@ fn what_was_seen_longest_ago_comes_first() {
 #[test]
 fn the_scan_goes_where_the_finds_are() {
     let samples = history();
-    let mut order = Order::new(&plan(0.05), &samples, |id| id % 10, draws());
+    let mut order = Order::new(&plan(0.05), &samples, |_| true, |id| id % 10, draws());
     // What was wrong is wrong again. 400 finds at random take 800 looks. Here 256 looks bring about 128, and 272
     // more the rest, a few of them for the random share and for doubts.
     let seen = scan(&mut order, 400, 4000, |id| id % 2 == 0);
@@ -101,7 +101,7 @@ fn the_scan_goes_where_the_finds_are() {
 #[test]
 fn nothing_is_never_visited() {
     let samples = history();
-    let mut order = Order::new(&plan(0.05), &samples, |id| id % 10, draws());
+    let mut order = Order::new(&plan(0.05), &samples, |_| true, |id| id % 10, draws());
     assert_eq!(scan(&mut order, usize::MAX, 10_000, |id| id % 2 == 0).len(), 3900);
     assert!(order.inclusion().all(|(_, probability)| probability == 1.0));
     assert_eq!(order.visited(), order.len());
@@ -111,7 +111,7 @@ fn nothing_is_never_visited() {
 fn inclusion_by_hand() {
     // One class, so two cells of 1950 each: those that were wrong before, and those that were right.
     let samples = history();
-    let mut order = Order::new(&plan(0.5), &samples, |_| 0, draws());
+    let mut order = Order::new(&plan(0.5), &samples, |_| true, |_| 0, draws());
     let seen = scan(&mut order, 400, 4000, |id| id % 2 == 0);
     let visited = |even: bool| seen.iter().filter(|&&id| (id % 2 == 0) == even).count() as f64 / 1950.0;
     let mut of: BTreeMap<bool, Vec<f32>> = BTreeMap::new();
@@ -132,7 +132,7 @@ fn inclusion_by_hand() {
 #[test]
 fn an_image_that_cannot_be_read_is_passed_over() {
     let samples = history();
-    let mut order = Order::new(&plan(0.05), &samples, |id| id % 10, draws());
+    let mut order = Order::new(&plan(0.05), &samples, |_| true, |id| id % 10, draws());
     for _ in order.next_round(4000) {
         order.learn(None);
     }

@@ -1,0 +1,114 @@
+//! Images that are not for training, whatever the model says of them: what a person has dropped, and suspects once there
+//! are enough of them to matter.
+
+use std::collections::BTreeMap;
+
+use super::ServiceError;
+use super::run::Run;
+use crate::config::Policy;
+use crate::ledger::{EpochRecord, Review, Samples};
+use crate::settings;
+use crate::suspects::{Evidence, Reviews, Verdict};
+
+/// Who is put aside, for one list.
+#[derive(Clone, Copy, Debug)]
+pub(super) struct Aside<'a> {
+    pub(super) reviews: &'a Reviews,
+    pub(super) evidence: Evidence,
+    /// Whether suspects are kept out of training.
+    pub(super) keeps_out: bool,
+}
+
+impl Aside<'_> {
+    /// Whether the label of a sample is probably wrong, and no person has said anything about it.
+    pub(super) fn is_suspect(&self, samples: &Samples, id: u32) -> bool {
+        self.evidence.suspects(samples, id) && self.reviews.of(id).is_none()
+    }
+
+    /// Whether a sample may be trained on.
+    pub(super) fn allows(&self, samples: &Samples, id: u32) -> bool {
+        !self.reviews.drops(id) && !(self.keeps_out && self.is_suspect(samples, id))
+    }
+}
+
+impl Run {
+    /// All suspects, by number.
+    pub(super) fn suspects(&self) -> Vec<u32> {
+        let aside = Aside { reviews: &self.reviews, evidence: settings::evidence(&self.config), keeps_out: false };
+        (0..self.pool.len()).filter(|&id| aside.is_suspect(&self.samples, id)).collect()
+    }
+
+    /// Who is put aside when the next list is chosen, after the list `last`.
+    ///
+    /// Only `confidence` keeps suspects out. It begins when they are `suspects.keep_out` of the pool, and ends when they are
+    /// less than half of that, so that it does not go back and forth.
+    pub(super) fn aside(&self, last: Option<&EpochRecord>) -> Aside<'_> {
+        let evidence = settings::evidence(&self.config);
+        let aside = Aside { reviews: &self.reviews, evidence, keeps_out: false };
+        let threshold = self.config.suspects.keep_out;
+        if self.config.policy != Policy::Confidence || threshold >= 1.0 {
+            return aside;
+        }
+        let keeps_out_now = last.is_some_and(|last| last.commit.kept_out > 0);
+        let enough = f64::from(self.pool.len()) * if keeps_out_now { threshold / 2.0 } else { threshold };
+        let suspects = self.suspects().len();
+        Aside { keeps_out: suspects > 0 && suspects as f64 >= enough, ..aside }
+    }
+
+    /// Takes in what a person has said of images since the list before.
+    ///
+    /// Reviews that make no sense are told of, and those that the list before honours stay in force. Where a label has
+    /// changed, what models said of the image was said of another label and is forgotten.
+    ///
+    /// # Errors
+    /// The ledger cannot be read.
+    pub(super) fn honour_reviews(&mut self) -> Result<(), ServiceError> {
+        let standing: Reviews = self.ledger.reviews()?.iter().filter_map(review).collect();
+        let classes = u32::try_from(self.classes).unwrap_or(u32::MAX);
+        let reviews = match Reviews::read(&settings::reviews(&self.config), &self.pool, classes) {
+            Ok(reviews) => reviews,
+            Err(error) => {
+                tracing::warn!(%error, "the reviews are passed over, those before stay in force");
+                self.ledger.record_event("reviews", &error.to_string())?;
+                standing.clone()
+            }
+        };
+        if reviews != standing {
+            tracing::info!(reviews = reviews.len(), before = standing.len(), "a person's reviews have changed");
+        }
+        for (id, label) in std::mem::take(&mut self.listed_labels) {
+            self.pool.relabel(id, label);
+        }
+        let touched = standing.iter().chain(reviews.iter()).map(|(id, _)| id);
+        let touched: BTreeMap<u32, u32> = touched.map(|id| (id, self.pool.label(id))).collect();
+        for (id, listed) in touched {
+            let (before, now) = (standing.label(id).unwrap_or(listed), reviews.label(id).unwrap_or(listed));
+            if before != now {
+                self.samples.forget_answers(id);
+            }
+            if now != listed {
+                self.listed_labels.insert(id, listed);
+                self.pool.relabel(id, now);
+            }
+        }
+        self.reviews = reviews;
+        Ok(())
+    }
+
+    /// The reviews as the ledger keeps them, if they are others than it has.
+    pub(super) fn changed_reviews(&self) -> Result<Option<Vec<Review>>, ServiceError> {
+        let now: Vec<Review> = (self.reviews.iter())
+            .map(|(sample, verdict)| Review {
+                sample,
+                verdict: verdict.word().to_owned(),
+                new_label: self.reviews.label(sample),
+            })
+            .collect();
+        Ok((self.ledger.reviews()? != now).then_some(now))
+    }
+}
+
+/// A review as the ledger has it.
+pub fn review(review: &Review) -> Option<(u32, Verdict)> {
+    Some((review.sample, Verdict::of(&review.verdict, review.new_label)?))
+}

@@ -1,0 +1,267 @@
+//! Images whose label is probably wrong: who is listed, who is kept out, who is let back in, and what a person has to say.
+
+use std::collections::{BTreeMap, BTreeSet};
+
+use super::graphs::{mistaken, skilled};
+use super::tables::{Line, manifest, parquet};
+use super::workshop::Workshop;
+
+const POOL: usize = 400;
+/// Every so-many-th label of the pool is wrong.
+const WRONG: usize = 8;
+const P_LABEL: f64 = 0.05;
+
+/// Everything is scanned, and nothing comes along with what is mined.
+const CONFIG: &str = r#"
+trainer: {command: [sh, train.sh]}
+initial: {fraction: 0.1}
+mine: {quota: 1.0, budget: 1000.0}
+extras: {share: 0}
+"#;
+
+/// A pool with wrong labels, and a trainer that "trains" by handing on the graph of the epoch, after it has said what that
+/// graph makes of the list: `graphs` are those of the first epochs, the last of them stays.
+fn workshop(config: &str, graphs: &[&[u8]]) -> Workshop {
+    let workshop = Workshop::new(POOL, &format!("{CONFIG}{config}"));
+    let pool = workshop.read("pool.txt");
+    let lines = pool.lines().enumerate().map(|(at, line)| {
+        let (path, label) = line.rsplit_once(' ').unwrap();
+        let label: usize = label.parse().unwrap();
+        format!("{path} {}\n", if at % WRONG == 0 { (label + 5) % 10 } else { label })
+    });
+    workshop.write("pool.txt", lines.collect::<String>());
+    for (epoch, graph) in graphs.iter().enumerate() {
+        workshop.write(&format!("graph-{epoch}.onnx"), graph);
+    }
+    let (program, last) = (env!("CARGO_BIN_EXE_gleaner"), graphs.len() - 1);
+    workshop.write(
+        "train.sh",
+        format!(
+            "set -e\ngraph=graph-$GLEANER_EPOCH.onnx; [ -e $graph ] || graph=graph-{last}.onnx\n\
+             {program} score -c config.yaml --checkpoint $graph --list \"$GLEANER_LIST\" -o \"$GLEANER_SCORES_OUT\"\n\
+             cp $graph \"$GLEANER_CHECKPOINT_OUT.part\"; mv \"$GLEANER_CHECKPOINT_OUT.part\" \"$GLEANER_CHECKPOINT_OUT\"\n"
+        ),
+    );
+    workshop
+}
+
+/// Goes on until so many epochs are done, and gives what was logged.
+fn run(workshop: &Workshop, epochs: u32) -> String {
+    let run = workshop.run(&["run", "-c", "config.yaml", "--set", &format!("stop.epochs={epochs}")]);
+    assert_eq!(run.code, Some(0), "{}", run.log);
+    run.log
+}
+
+/// What `gleaner score` says of an image of the pool.
+#[derive(Debug)]
+struct Answer {
+    label: f64,
+    predicted: f64,
+    p_label: f64,
+}
+
+impl Answer {
+    fn in_doubt(&self) -> bool {
+        self.label != self.predicted || self.p_label < 0.9
+    }
+}
+
+/// What a graph says of every image of the pool, by path.
+fn answers(workshop: &Workshop, graph: &str) -> BTreeMap<String, Answer> {
+    let score = ["score", "-c", "config.yaml", "--checkpoint", graph, "--list", "pool.txt", "-o", "pool.parquet"];
+    workshop.run(&score).well();
+    let answer = |row: &super::tables::Row| Answer {
+        label: row.of("label"),
+        predicted: row.of("predicted"),
+        p_label: row.of("p_label"),
+    };
+    parquet(&workshop.path("pool.parquet")).1.iter().map(|row| (row.text("path").to_owned(), answer(row))).collect()
+}
+
+/// The images of `answers` whose p(label) is so low that they are suspects if nothing else is said of them.
+fn doubted(answers: &BTreeMap<String, Answer>) -> BTreeSet<String> {
+    answers.iter().filter(|(_, answer)| answer.p_label < P_LABEL).map(|(path, _)| path.clone()).collect()
+}
+
+fn list(workshop: &Workshop, epoch: u32) -> Vec<Line> {
+    manifest(&workshop.path(&format!("lists/epoch-{epoch:04}.csv")))
+}
+
+fn paths(list: &[Line]) -> BTreeSet<String> {
+    list.iter().map(|line| line.path.clone()).collect()
+}
+
+/// `suspects.csv`: its rows by column, in its order.
+fn suspects(workshop: &Workshop) -> Vec<BTreeMap<String, String>> {
+    let mut reader = csv::Reader::from_path(workshop.path("lists/suspects.csv")).unwrap();
+    reader.deserialize().map(Result::unwrap).collect()
+}
+
+fn named(suspects: &[BTreeMap<String, String>]) -> BTreeSet<String> {
+    suspects.iter().map(|row| row["path"].clone()).collect()
+}
+
+/// A reading that was rounded to six decimals.
+fn close(text: &str, value: f64) -> bool {
+    (text.parse::<f64>().unwrap() - value).abs() < 1e-5
+}
+
+#[test]
+fn suspects_are_listed_with_what_speaks_against_them_and_kept_out_once_they_are_many() {
+    let workshop = workshop("", &[skilled()]);
+    run(&workshop, 2);
+    assert!(suspects(&workshop).is_empty(), "one model has scored each image, and that is not enough");
+    run(&workshop, 3);
+    // Two models have scored what was in doubt, and both gave the label the same probability.
+    let answers = answers(&workshop, "graph-0.onnx");
+    let (rows, expected) = (suspects(&workshop), doubted(&answers));
+    assert_eq!(named(&rows), expected);
+    assert!(expected.len() > POOL / 20 && expected.len() < POOL / 2, "{} of {POOL}", expected.len());
+    let pool = workshop.read("pool.txt");
+    let wrong = pool.lines().step_by(WRONG).map(|line| line.rsplit_once(' ').unwrap().0);
+    let found = wrong.filter(|path| expected.contains(*path)).count();
+    assert!(found > POOL / WRONG * 3 / 4, "{found} of the wrong labels are among them");
+    for row in &rows {
+        let answer = &answers[&row["path"]];
+        assert_eq!((row["label"].parse(), row["suggested"].parse()), (Ok(answer.label), Ok(answer.predicted)));
+        assert!(close(&row["mean_p_label"], answer.p_label) && close(&row["p_label"], answer.p_label), "{row:?}");
+        assert_eq!((row["times_scored"].as_str(), row["last_scored"].as_str()), ("2", "1"));
+        let visits = [0, 1].iter().filter(|&&epoch| paths(&list(&workshop, epoch)).contains(&row["path"])).count();
+        assert_eq!((row["visits"].parse(), row["kept_out"].as_str()), (Ok(visits), "yes"), "{row:?}");
+    }
+    let means: Vec<f64> = rows.iter().map(|row| row["mean_p_label"].parse().unwrap()).collect();
+    assert!(means.is_sorted(), "most certain first: {means:?}");
+    // All others, evenly.
+    let next = list(&workshop, 2);
+    assert_eq!(paths(&next), answers.keys().filter(|path| !expected.contains(*path)).cloned().collect());
+    assert!(next.iter().all(|line| line.stratum == "uniform" && line.weight == 1.0));
+    let epoch = &workshop.status()["epochs"][2];
+    let count = serde_json::Value::from(expected.len());
+    assert_eq!((&epoch["suspects"], &epoch["kept_out"]), (&count, &count));
+}
+
+#[test]
+fn a_suspects_mates_are_those_of_its_cluster_that_nobody_suspects() {
+    let workshop = workshop("suspects: {keep_out: 1}\ncluster: {groups: 4}\n", &[skilled()]);
+    run(&workshop, 3);
+    let rows = suspects(&workshop);
+    let suspected = named(&rows);
+    let known = parquet(&workshop.path("state/samples.parquet")).1;
+    let count = |cluster: &str, label: Option<&str>| {
+        let mates = known.iter().filter(|row| {
+            let of = |column| row.number(column).map(|number| number.to_string());
+            of("cluster").as_deref() == Some(cluster)
+                && label.is_none_or(|label| of("label").as_deref() == Some(label))
+                && !suspected.contains(row.text("path"))
+        });
+        mates.count().to_string()
+    };
+    assert!(rows.iter().any(|row| row["mates"] != "0" && !row["mates"].is_empty()));
+    for row in rows.iter().filter(|row| !row["cluster"].is_empty()) {
+        assert_eq!(row["mates"], count(&row["cluster"], None));
+        assert_eq!(row["mates_with_label"], count(&row["cluster"], Some(&row["label"])));
+        assert_eq!(row["mates_with_suggested"], count(&row["cluster"], Some(&row["suggested"])));
+    }
+}
+
+#[test]
+fn few_suspects_are_listed_and_trained_on() {
+    let workshop = workshop("suspects: {keep_out: 0.5}\n", &[skilled()]);
+    run(&workshop, 3);
+    let answers = answers(&workshop, "graph-0.onnx");
+    assert_eq!(named(&suspects(&workshop)), doubted(&answers));
+    assert!(suspects(&workshop).iter().all(|row| row["kept_out"] == "no"));
+    let in_doubt = answers.iter().filter(|(_, answer)| answer.in_doubt()).map(|(path, _)| path.clone());
+    assert_eq!(paths(&list(&workshop, 2)), in_doubt.collect());
+    assert_eq!(workshop.status()["epochs"][2]["kept_out"], 0);
+}
+
+#[test]
+fn a_suspect_that_models_come_to_believe_is_let_back_in() {
+    // Two models that are wrong about nearly everything, then one that is not.
+    let mistaken = mistaken(skilled());
+    let workshop = workshop("suspects: {recheck: 1}\n", &[&mistaken, &mistaken, skilled()]);
+    run(&workshop, 3);
+    let before = named(&suspects(&workshop));
+    let (wrong, right) = (answers(&workshop, "graph-0.onnx"), answers(&workshop, "graph-2.onnx"));
+    assert_eq!(before, doubted(&wrong));
+    assert!(before.len() > POOL / 2);
+    run(&workshop, 4);
+    let still = before.iter().filter(|path| (2.0 * wrong[*path].p_label + right[*path].p_label) / 3.0 < P_LABEL);
+    let still: BTreeSet<String> = still.cloned().collect();
+    let after = named(&suspects(&workshop));
+    assert_eq!(after.intersection(&before).cloned().collect::<BTreeSet<_>>(), still);
+    assert!(still.len() < before.len() / 2 && !still.is_empty(), "{} of {}", still.len(), before.len());
+    assert_eq!(workshop.status()["epochs"][3]["scanned"], before.len(), "the suspects, and nobody else");
+    let next = paths(&list(&workshop, 3));
+    assert!(before.difference(&still).all(|path| next.contains(path)), "whoever is believed is trained on");
+    assert!(still.is_disjoint(&next));
+}
+
+#[test]
+fn a_persons_word_counts_from_the_next_list_on() {
+    let workshop = workshop("lists: {paths: listed}\n", &[skilled()]);
+    run(&workshop, 3);
+    let before = suspects(&workshop);
+    let [kept, dropped, relabelled] = [0, 1, 2].map(|at| before[at]["path"].clone());
+    let innocent = list(&workshop, 2)[0].path.clone();
+    // As a spreadsheet saves it: a byte order mark, other columns, line ends of Windows, rows that say nothing.
+    let absolute = workshop.path(&dropped).display().to_string();
+    let (label, new) = (&before[2]["label"], &before[2]["suggested"]);
+    workshop.write(
+        "lists/reviews.csv",
+        format!(
+            "\u{feff}path,label,verdict,new_label\r\n{kept},3,keep,\r\n{absolute},,Drop,\r\n{relabelled},{label},relabel,{new}\r\n\
+             {innocent},0,drop,\r\n{},0,,\r\n",
+            before[3]["path"]
+        ),
+    );
+    let log = run(&workshop, 4);
+    assert!(log.contains("a person's reviews have changed"), "{log}");
+    let (next, after) = (list(&workshop, 3), named(&suspects(&workshop)));
+    let label_of = |path: &String| next.iter().find(|line| line.path == *path).map(|line| line.label.to_string());
+    assert_eq!(label_of(&kept), Some(before[0]["label"].clone()));
+    assert_eq!((label_of(&dropped), label_of(&innocent)), (None, None));
+    assert_eq!(label_of(&relabelled), Some(new.clone()));
+    assert!([&kept, &dropped, &relabelled].iter().all(|path| !after.contains(*path)), "nobody asks about them again");
+    assert!(after.contains(&before[3]["path"]), "a row without a verdict says nothing");
+    let known = parquet(&workshop.path("state/samples.parquet")).1;
+    let row = known.iter().find(|row| row.text("path") == relabelled).unwrap();
+    assert_eq!((row.of("label").to_string(), row.of("times_scored")), (new.clone(), 0.0), "of another label");
+    // What no longer makes sense changes nothing; what is taken back is taken back.
+    workshop.write("lists/reviews.csv", format!("path,verdict\n{dropped},dorp\n"));
+    let log = run(&workshop, 5);
+    assert!(log.contains("reviews.csv:2: verdict is \"dorp\"; write keep, drop or relabel"), "{log}");
+    assert!(!paths(&list(&workshop, 4)).contains(&innocent));
+    std::fs::remove_file(workshop.path("lists/reviews.csv")).unwrap();
+    run(&workshop, 6);
+    let next = list(&workshop, 5);
+    assert!(paths(&next).contains(&innocent));
+    let after = named(&suspects(&workshop));
+    assert!(after.contains(&kept) && after.contains(&dropped) && !paths(&next).contains(&kept));
+    let line = next.iter().find(|line| line.path == relabelled).unwrap();
+    assert_eq!(
+        line.label.to_string(),
+        *label,
+        "what was said of its other label is forgotten, so nobody suspects it yet"
+    );
+}
+
+#[test]
+fn what_is_dropped_before_the_first_list_is_never_trained_on() {
+    for policy in ["confidence", "patent", "uniform"] {
+        let workshop = workshop(&format!("policy: {policy}\n"), &[skilled()]);
+        let pool = workshop.read("pool.txt");
+        let dropped: BTreeSet<String> =
+            pool.lines().step_by(2).map(|line| line.rsplit_once(' ').unwrap().0.to_owned()).collect();
+        let rows: String = dropped.iter().map(|path| format!("{path},drop\n")).collect();
+        std::fs::create_dir(workshop.path("lists")).unwrap();
+        workshop.write("lists/reviews.csv", format!("path,verdict\n{rows}"));
+        run(&workshop, 3);
+        for epoch in 0..3 {
+            let list = paths(&list(&workshop, epoch));
+            assert!(!list.is_empty() && list.is_disjoint(&dropped), "{policy}, epoch {epoch}");
+        }
+        assert_eq!(list(&workshop, 0).len(), POOL / 10);
+    }
+}
