@@ -21,6 +21,7 @@ use crate::ledger::{NONE, Samples};
 use crate::lists::{Format, ManifestRow, walk_manifest};
 use crate::pool::Pool;
 use crate::prediction::Prediction;
+use crate::suspects::Verdict;
 
 /// Arguments of `gleaner explain`.
 #[derive(Args, Debug)]
@@ -43,9 +44,14 @@ pub struct Arguments {
 pub fn main(arguments: &Arguments) -> anyhow::Result<ExitCode> {
     let config = super::run::config(&arguments.configured)?;
     let ledger = known::open(&config)?;
-    let pool = Pool::load(&config.pool.train)?;
+    let mut pool = Pool::load(&config.pool.train)?;
     let id = image::find(&pool, &arguments.image)?;
     let known = known::read(ledger, &config, &pool)?;
+    for (reviewed, verdict) in known.reviews.iter() {
+        if let Verdict::Relabel(label) = verdict {
+            pool.relabel(reviewed, label);
+        }
+    }
     let explanation = explain(&config, &pool, &known, id, arguments.mates)?;
     if arguments.json {
         println!("{}", serde_json::to_string_pretty(&explanation)?);
@@ -84,6 +90,10 @@ struct History {
     /// The mean of p(label) over the models that have scored it, and how many those were.
     mean_p_label: Option<f32>,
     times_scored: u8,
+    /// Whether the label is probably wrong.
+    suspect: bool,
+    /// What a person has said of it.
+    review: Option<&'static str>,
     streak: u16,
     inclusion: Option<f32>,
     chosen: Option<f32>,
@@ -169,6 +179,8 @@ fn history(pool: &Pool, known: &Known, id: u32) -> anyhow::Result<History> {
         answer,
         mean_p_label: measured(&samples.mean_p_label, id),
         times_scored: samples.times_scored.get(at).copied().unwrap_or_default(),
+        suspect: known.is_suspect(id),
+        review: known.reviews.of(id).map(Verdict::word),
         streak: samples.streak.get(at).copied().unwrap_or_default(),
         inclusion: measured(&samples.inclusion, id),
         chosen: measured(&samples.chosen, id),

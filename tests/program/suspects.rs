@@ -2,6 +2,7 @@
 
 use std::collections::{BTreeMap, BTreeSet};
 
+use super::explaining::explain;
 use super::graphs::{mistaken, skilled};
 use super::tables::{Line, manifest, parquet};
 use super::workshop::Workshop;
@@ -99,6 +100,11 @@ fn suspects(workshop: &Workshop) -> Vec<BTreeMap<String, String>> {
 
 fn named(suspects: &[BTreeMap<String, String>]) -> BTreeSet<String> {
     suspects.iter().map(|row| row["path"].clone()).collect()
+}
+
+/// Why an image is not on the last list.
+fn reason(workshop: &Workshop, path: &str) -> String {
+    explain(workshop, path)["list"]["reason"]["code"].as_str().unwrap_or("on the list").to_owned()
 }
 
 /// A reading that was rounded to six decimals.
@@ -205,6 +211,7 @@ fn a_persons_word_counts_from_the_next_list_on() {
     let before = suspects(&workshop);
     let [kept, dropped, relabelled] = [0, 1, 2].map(|at| before[at]["path"].clone());
     let innocent = list(&workshop, 2)[0].path.clone();
+    assert_eq!(reason(&workshop, &kept), "suspect");
     // As a spreadsheet saves it: a byte order mark, other columns, line ends of Windows, rows that say nothing.
     let absolute = workshop.path(&dropped).display().to_string();
     let (label, new) = (&before[2]["label"], &before[2]["suggested"]);
@@ -225,6 +232,9 @@ fn a_persons_word_counts_from_the_next_list_on() {
     assert_eq!(label_of(&relabelled), Some(new.clone()));
     assert!([&kept, &dropped, &relabelled].iter().all(|path| !after.contains(*path)), "nobody asks about them again");
     assert!(after.contains(&before[3]["path"]), "a row without a verdict says nothing");
+    assert_eq!((reason(&workshop, &dropped), reason(&workshop, &innocent)), ("dropped".into(), "dropped".into()));
+    let told = explain(&workshop, &relabelled);
+    assert_eq!((&told["label"].to_string(), &told["history"]["review"]), (new, &"relabel".into()));
     let known = parquet(&workshop.path("state/samples.parquet")).1;
     let row = known.iter().find(|row| row.text("path") == relabelled).unwrap();
     assert_eq!((row.of("label").to_string(), row.of("times_scored")), (new.clone(), 0.0), "of another label");

@@ -12,7 +12,8 @@ use crate::config::Config;
 use crate::ledger::{EpochRecord, Ledger, LedgerError, NEVER, NONE, Run, Samples};
 use crate::pool::Pool;
 use crate::prediction::Prediction;
-use crate::service::{Plan, pool_digest};
+use crate::service::{Plan, pool_digest, review};
+use crate::suspects::{Evidence, Reviews};
 
 /// How often a reading is tried that the service may have disturbed, and the pause in between: it renames the table of
 /// samples just after the commit.
@@ -27,6 +28,8 @@ pub(super) struct Known {
     pub(super) samples: Samples,
     /// The settings under which the last list was made.
     rules: Option<Rules>,
+    /// What a person has said, as the last list honours it.
+    pub(super) reviews: Reviews,
 }
 
 /// Those settings of a run that decide about an image, as the ledger has them; nothing where it has none of that name.
@@ -41,6 +44,8 @@ pub(super) struct Rules {
     /// Epochs after which an answer no longer counts.
     stale: Option<u32>,
     cost: Option<f64>,
+    /// What makes an image a suspect.
+    evidence: Option<Evidence>,
 }
 
 impl Rules {
@@ -55,6 +60,9 @@ impl Rules {
             fraction: number("/cluster/fraction"),
             stale: config.pointer("/mine/stale").and_then(Value::as_u64).and_then(|stale| u32::try_from(stale).ok()),
             cost: number("/plan/cost"),
+            evidence: number("/suspects/p_label")
+                .zip(number("/suspects/scores"))
+                .map(|(p_label, scores)| Evidence { p_label: p_label as f32, scores: scores as u8 }),
         }
     }
 }
@@ -86,7 +94,8 @@ pub(super) fn read(ledger: Ledger, config: &Config, pool: &Pool) -> anyhow::Resu
                     let run = last(epochs.last()).map(|epoch| ledger.run_of(epoch)).transpose()?.flatten();
                     let rules = run.map(|record| Rules::of(&record.run));
                     let samples = samples.unwrap_or_else(|| Samples::new(len));
-                    return Ok(Known { ledger, epochs, samples, rules });
+                    let reviews = ledger.reviews()?.iter().filter_map(review).collect();
+                    return Ok(Known { ledger, epochs, samples, rules, reviews });
                 }
                 Err(error) if failures == ATTEMPTS => return Err(error.into()),
                 Err(_) => failures += 1,
@@ -142,6 +151,8 @@ impl Known {
             before: earlier.map(|record| record.commit.epoch),
             pool: pool.len(),
             cut: self.was_cut(last, pool.len()),
+            dropped: self.reviews.drops(id),
+            suspect: self.is_suspect(id),
             label: pool.label(id),
             last_trained: self.last_trained(id),
             last_scored: self.last_scored(id),
@@ -149,6 +160,12 @@ impl Known {
             unreadable,
             inclusion: super::measured(&self.samples.inclusion, id),
         })
+    }
+
+    /// Whether its label is probably wrong, and no person has said anything about it.
+    pub(super) fn is_suspect(&self, id: u32) -> bool {
+        let evidence = self.rules.as_ref().and_then(|rules| rules.evidence);
+        evidence.is_some_and(|evidence| evidence.suspects(&self.samples, id)) && self.reviews.of(id).is_none()
     }
 
     /// Whether a list is as long as the plan still paid for after its scan, and so was cut to that length.

@@ -17,6 +17,10 @@ pub(super) fn text(explanation: &Explanation) -> String {
     lines.extend(history.mean_p_label.map(|mean| {
         ("mean", format!("p(label) {mean:.4} on average over {} models that have scored it", history.times_scored))
     }));
+    if history.suspect {
+        lines.push(("suspect", "its label is probably wrong".to_owned()));
+    }
+    lines.extend(history.review.map(|verdict| ("review", format!("a person has said {verdict}"))));
     lines.extend(history.inclusion.map(|probability| {
         ("scan", format!("the last scan that it was a candidate of came to it with probability {}", shown(probability)))
     }));

@@ -43,6 +43,10 @@ pub(super) struct Case<'a> {
     pub(super) pool: u32,
     /// Whether the list was cut to what the plan still paid for.
     pub(super) cut: bool,
+    /// Whether a person has said that it is not to be trained on.
+    pub(super) dropped: bool,
+    /// Whether its label is probably wrong.
+    pub(super) suspect: bool,
     pub(super) label: u32,
     pub(super) last_trained: Option<u32>,
     pub(super) last_scored: Option<u32>,
@@ -56,7 +60,11 @@ pub(super) struct Case<'a> {
 
 impl Case<'_> {
     pub(super) fn reason(&self) -> Reason {
+        if self.dropped {
+            return Reason::new("dropped", "a person's review says that it is not to be trained on");
+        }
         match (self.rules.policy.as_str(), self.commit.epoch.checked_sub(1)) {
+            (_, Some(_)) if self.commit.kept_out > 0 => self.even(),
             (_, None) | ("uniform", _) => self.not_drawn(),
             ("confidence" | "patent", Some(scanned_by)) => self.scanned(scanned_by),
             (policy, _) => unknown(&format!("nothing is known here of the policy {policy}")),
@@ -72,6 +80,25 @@ impl Case<'_> {
             format!(
                 "the list was drawn at random, {size} of {pool} images, so each with probability {odds}: not this one"
             ),
+        )
+    }
+
+    /// Where suspects are kept out, the list is drawn from the others.
+    fn even(&self) -> Reason {
+        let kept_out = self.commit.kept_out;
+        if self.suspect {
+            return Reason::new(
+                "suspect",
+                format!(
+                    "its label is probably wrong, and so are those of {kept_out} images in all, which are kept out; see \
+                     suspects.csv, and say keep in reviews.csv if it is right"
+                ),
+            );
+        }
+        let size = self.commit.strata.size().unwrap_or_default();
+        Reason::new(
+            "not_drawn",
+            format!("{kept_out} suspects are kept out, and of the others {size} were drawn at random: not this one"),
         )
     }
 
