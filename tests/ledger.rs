@@ -7,8 +7,8 @@ use std::fs;
 use std::path::PathBuf;
 
 use gleaner::ledger::{
-    Access, Centroids, Checkpoint, CheckpointStatus, EpochCommit, EpochStatus, Ledger, Outcome, Run, RunStart,
-    Standing, Strata, Training, Validation,
+    Access, Centroids, Checkpoint, CheckpointStatus, EpochCommit, EpochStatus, LEDGER_FILE, Ledger, Outcome, Review,
+    Run, RunStart, Standing, Strata, Training, Validation,
 };
 use sketch::{begun, commit, name, run, visited};
 
@@ -204,6 +204,47 @@ fn a_second_writer_is_told_who_holds_the_folder_and_readers_come_and_go() {
     // The text of a lock whose holder is gone keeps nobody out.
     fs::write(folder.path().join("lock"), "1\n").unwrap();
     Ledger::open(folder.path(), Access::Write).unwrap();
+}
+
+#[test]
+fn the_newest_reviews_stand_as_they_were_committed() {
+    let folder = tempfile::tempdir().unwrap();
+    let mut ledger = begun(folder.path());
+    assert_eq!(ledger.reviews().unwrap(), []);
+    let review = |sample, verdict: &str, new_label| Review { sample, verdict: verdict.to_owned(), new_label };
+    let first = vec![review(0, "keep", None), review(7, "relabel", Some(3)), review(u32::MAX, "drop", None)];
+    ledger.commit_epoch(&EpochCommit { reviews: Some(first.clone()), ..commit(0) }, &[], None).unwrap();
+    // An epoch that says nothing of them leaves them in force.
+    ledger.commit_epoch(&commit(1), &[], None).unwrap();
+    assert_eq!(ledger.reviews().unwrap(), first);
+    // A commit that fails changes nothing, nor is there a word that nobody knows.
+    for bad in [vec![review(1, "perhaps", None)], vec![review(1, "relabel", None)], vec![review(1, "drop", Some(2))]] {
+        ledger.commit_epoch(&EpochCommit { reviews: Some(bad), ..commit(2) }, &[], None).unwrap_err();
+    }
+    assert_eq!(ledger.reviews().unwrap(), first);
+    ledger.commit_epoch(&EpochCommit { reviews: Some(Vec::new()), ..commit(2) }, &[], None).unwrap();
+    drop(ledger);
+    assert_eq!(Ledger::open_read_only(folder.path()).unwrap().reviews().unwrap(), []);
+}
+
+#[test]
+fn a_ledger_of_the_version_before_is_read_and_brought_up() {
+    let folder = tempfile::tempdir().unwrap();
+    let mut ledger = begun(folder.path());
+    ledger.commit_epoch(&commit(0), &[], None).unwrap();
+    drop(ledger);
+    let old = rusqlite::Connection::open(folder.path().join(LEDGER_FILE)).unwrap();
+    old.execute_batch(
+        "DROP TABLE reviews; ALTER TABLE epochs DROP COLUMN suspects; ALTER TABLE epochs DROP COLUMN kept_out;
+         PRAGMA user_version = 2",
+    )
+    .unwrap();
+    drop(old);
+    let expected = EpochCommit { suspects: 0, kept_out: 0, ..commit(0) };
+    for access in [Access::Read, Access::Write, Access::Read] {
+        let ledger = Ledger::open(folder.path(), access).unwrap();
+        assert_eq!((ledger.epochs().unwrap()[0].commit.clone(), ledger.reviews().unwrap()), (expected.clone(), vec![]));
+    }
 }
 
 #[test]

@@ -26,12 +26,15 @@ pub(crate) fn commit(epoch: u32) -> EpochCommit {
         mined: 90,
         clusters: 8,
         skipped: 2,
+        suspects: 5,
+        kept_out: 3,
         scan_forwards: 5000,
         forward_ratio: 0.17,
         scan_s: 1.5,
         cluster_s: 0.25,
         select_s: 0.125,
         centroids: None,
+        reviews: None,
     }
 }
 
