@@ -17,7 +17,7 @@ use gleaner::lists::{self, Format, Row, Rows};
 use gleaner::mine;
 use gleaner::pool::Pool;
 use gleaner::prediction::Prediction;
-use gleaner::select::{self, Candidate, Choice, Extras, Member, Stratum};
+use gleaner::select::{self, Candidate, Choice, Extras, Favour, Member, Stratum};
 
 const SEED: u64 = 7;
 /// Images that the scan sees for each that is chosen, and of them the share of finds.
@@ -85,7 +85,8 @@ fn main() -> Result<(), Box<dyn Error>> {
     let of = |found| seen.iter().filter(move |(_, said)| (said.p_label < CONFIDENT) == found).map(candidate);
     let (mined, known): (Vec<Candidate>, Vec<Candidate>) = (of(true).collect(), of(false).collect());
     let found = mined.len() as u64;
-    let chosen = select::confidence(&mined, &known, Extras { share: EXTRAS, exponent: 1.0 }, SEED, next);
+    let chosen =
+        select::confidence(&mined, &known, Extras { share: EXTRAS, exponent: 1.0 }, |_| Favour::NONE, SEED, next);
     drop((mined, known));
     let chosen = select::order(&select::cut(&chosen, usize::MAX, SEED, next), SEED, next);
     stages.end("select")?;

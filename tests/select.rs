@@ -4,7 +4,7 @@ use std::collections::BTreeMap;
 
 use gleaner::draw::{Draws, Stream};
 use gleaner::select::{
-    self, Candidate, Choice, Extras, Member, Stratum, cut, expansion_counts, initial, order, patent_expand,
+    self, Candidate, Choice, Extras, Favour, Member, Stratum, cut, expansion_counts, initial, order, patent_expand,
     patent_thin, patent_thin_and_expand, share_count, uniform,
 };
 
@@ -17,7 +17,7 @@ fn confidence(mined: &[Member], known: &[Member], share: f64, seed: u64, epoch: 
     let all = |members: &[Member]| -> Vec<Candidate> {
         members.iter().map(|&member| Candidate { member, reach: 1.0 }).collect()
     };
-    select::confidence(&all(mined), &all(known), Extras { share, exponent: 1.0 }, seed, epoch)
+    select::confidence(&all(mined), &all(known), Extras { share, exponent: 1.0 }, |_| Favour::NONE, seed, epoch)
 }
 
 fn samples(choices: &[Choice]) -> Vec<u32> {
@@ -175,7 +175,7 @@ fn confidence_at_its_ends() {
 fn weights_make_up_for_how_images_were_come_by() {
     let of = |sample, reach| Candidate { member: member(sample, 0), reach };
     let weights = |mined: &[Candidate], known: &[Candidate], share, exponent| -> Vec<f32> {
-        let choices = select::confidence(mined, known, Extras { share, exponent }, 3, 3);
+        let choices = select::confidence(mined, known, Extras { share, exponent }, |_| Favour::NONE, 3, 3);
         choices.iter().map(|choice| choice.weight).collect()
     };
     let close = |left: Vec<f32>, right: &[f64]| {
@@ -195,10 +195,53 @@ fn weights_make_up_for_how_images_were_come_by() {
     // Of two known images one, which also stands for the other. The harmonic mean is 3 / (1 + 2 + 2) = 0.6.
     let known = [of(2, 0.5), of(3, 0.5)];
     close(weights(&[of(1, 1.0)], &known, 0.5, 1.0), &[0.6, 2.4]);
-    let choices = select::confidence(&[of(1, 0.5)], &known, Extras { share: 0.5, exponent: 1.0 }, 3, 3);
+    let choices =
+        select::confidence(&[of(1, 0.5)], &known, Extras { share: 0.5, exponent: 1.0 }, |_| Favour::NONE, 3, 3);
     assert_eq!(choices.iter().map(|choice| choice.inclusion).collect::<Vec<f64>>(), [0.5, 0.25]);
     // A probability that is none counts as 1.
     close(weights(&[of(1, f32::NAN), of(2, 0.0), of(3, 1.0)], &[], 0.5, 1.0), &[1.0, 1.0, 1.0]);
+}
+
+#[test]
+fn a_favoured_image_comes_more_often_and_weighs_no_less() {
+    // Of two clusters of 40, the images from 20 on are of a class that is drawn three times as often: 0.6 instead of 0.2.
+    let known: Vec<Candidate> = (0..80)
+        .map(|sample| Candidate { member: member(sample % 40 + 40 * (sample / 40), sample / 40), reach: 0.5 })
+        .collect();
+    let favoured = |sample: u32| sample % 40 >= 20;
+    let favour = |sample| if favoured(sample) { Favour { reach: 1.0, share: 3.0 } } else { Favour::NONE };
+    let mut counts = [0u32; 80];
+    for epoch in 0..4000 {
+        for choice in select::confidence(&[], &known, Extras { share: 0.2, exponent: 1.0 }, favour, 11, epoch) {
+            counts[choice.sample as usize] += 1;
+            assert!((choice.weight - 5.0).abs() < 1e-6, "as if drawn with 0.2");
+            let drawn = if favoured(choice.sample) { 0.6 } else { 0.2 };
+            assert!((choice.inclusion - 0.5 * drawn).abs() < 1e-9);
+        }
+    }
+    for (drawn, part) in [(0.2, 0..20), (0.6, 20..40), (0.2, 40..60), (0.6, 60..80)] {
+        let chi = chi_squared(&counts[part], 4000, drawn);
+        // 20 degrees of freedom; the 99.9th percentile is 45.3.
+        assert!(chi < 45.3, "chi-squared {chi} at {drawn}");
+    }
+    // Looked at twice as often, 0.5 instead of 0.25, beside one at 0.25: both weigh as if at 0.25.
+    let mined = [Candidate { member: member(1, 0), reach: 0.5 }, Candidate { member: member(2, 0), reach: 0.25 }];
+    let favour = |sample| Favour { reach: if sample == 1 { 2.0 } else { 1.0 }, share: 1.0 };
+    let choices = select::confidence(&mined, &[], Extras { share: 0.2, exponent: 1.0 }, favour, 11, 1);
+    assert_eq!(
+        choices.iter().map(|choice| (choice.weight, choice.inclusion)).collect::<Vec<_>>(),
+        [(1.0, 0.5), (1.0, 0.25)]
+    );
+    // A favour beyond certainty is certainty.
+    let all = select::confidence(
+        &[],
+        &known,
+        Extras { share: 0.5, exponent: 0.0 },
+        |_| Favour { reach: 1.0, share: 9.0 },
+        1,
+        1,
+    );
+    assert_eq!(all.len(), 80);
 }
 
 /// Mined groups: 0 with 1 to 5, 2 with 6, none with 7 and 8.

@@ -55,6 +55,13 @@ pub struct ExtrasConfig {
     pub exponent: OrAuto<f64>,
 }
 
+/// What classes of few images are to have.
+#[derive(Clone, Debug, PartialEq, serde::Serialize)]
+pub struct ClassesConfig {
+    /// How much of what a class lacks of an even share is made up for, in [0, 1]; 0 = nothing.
+    pub floor: f64,
+}
+
 /// Images whose label is probably wrong.
 #[derive(Clone, Debug, PartialEq, serde::Serialize)]
 pub struct SuspectsConfig {

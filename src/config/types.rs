@@ -32,6 +32,8 @@ pub struct Config {
     pub cluster: ClusterConfig,
     /// Confidently right images that come back.
     pub extras: ExtrasConfig,
+    /// What classes of few images are to have.
+    pub classes: ClassesConfig,
     /// Images whose label is probably wrong.
     pub suspects: SuspectsConfig,
     /// How a subset is published.

@@ -16,6 +16,21 @@ pub struct Candidate {
     pub reach: f32,
 }
 
+/// How many times likelier an image was made than others for the sake of its class ([`quotas`](super::quotas)). No weight
+/// makes up for that: a class that is favoured is to count for more.
+#[derive(Clone, Copy, Debug, PartialEq)]
+pub struct Favour {
+    /// To be looked at, at least 1; [`Candidate::reach`] is what came of it.
+    pub reach: f64,
+    /// To be drawn from the known, at least 1.
+    pub share: f64,
+}
+
+impl Favour {
+    /// As likely as others.
+    pub const NONE: Self = Self { reach: 1.0, share: 1.0 };
+}
+
 /// How much of what is known comes back, and what it weighs.
 #[derive(Clone, Copy, Debug, PartialEq)]
 pub struct Extras {
@@ -48,29 +63,44 @@ const CLIP: f64 = 4.0;
 /// Survey Sampling", 1971). Clipping gives up some of that for a bounded variance (Ionides, "Truncated Importance
 /// Sampling", 2008).
 ///
+/// An image that `favour` makes likelier to be looked at, or to be drawn, weighs as if it had been as likely as others.
+///
 /// With a share of 0 no known image is chosen and with 1 all are. An image that is both mined and known is mined.
-pub fn confidence(mined: &[Candidate], known: &[Candidate], extras: Extras, seed: u64, epoch: u32) -> Vec<Choice> {
+pub fn confidence(
+    mined: &[Candidate],
+    known: &[Candidate],
+    extras: Extras,
+    favour: impl Fn(u32) -> Favour,
+    seed: u64,
+    epoch: u32,
+) -> Vec<Choice> {
     let (share, exponent) = (bounded(extras.share), bounded(extras.exponent));
-    let inverse: f64 = mined.iter().chain(known).map(|candidate| 1.0 / candidate.reach()).sum();
+    let plain = |candidate: &Candidate| candidate.reach() / favour(candidate.member.sample).reach.max(1.0);
+    let inverse: f64 = mined.iter().chain(known).map(|candidate| 1.0 / plain(candidate)).sum();
     let mean = (mined.len() + known.len()) as f64 / inverse.max(1.0);
-    let choice = |candidate: &Candidate, stratum, drawn: f64| {
-        let reach = candidate.reach();
-        let weight = ((mean / reach).clamp(1.0 / CLIP, CLIP) / drawn).powf(exponent);
-        candidate.member.choice(stratum, weight as f32, reach * drawn)
+    let choice = |candidate: &Candidate, stratum, share: f64, drawn: f64| {
+        let weight = ((mean / plain(candidate)).clamp(1.0 / CLIP, CLIP) / share).powf(exponent);
+        candidate.member.choice(stratum, weight as f32, candidate.reach() * drawn)
     };
     let draws = Draws::new(seed, epoch, Stream::Extras);
-    let mut choices: Vec<Choice> = mined.iter().map(|candidate| choice(candidate, Stratum::Mined, 1.0)).collect();
+    let mut choices: Vec<Choice> = mined.iter().map(|candidate| choice(candidate, Stratum::Mined, 1.0, 1.0)).collect();
     if share > 0.0 {
         let mut samples: Vec<u32> = mined.iter().map(|candidate| candidate.member.sample).collect();
         samples.sort_unstable();
         let mut known = by_group(known, |candidate| candidate.member);
         known.retain(|candidate| samples.binary_search(&candidate.member.sample).is_err());
         for group in groups(&known, |candidate| candidate.member) {
+            let drawn = |candidate: &Candidate| bounded(share * favour(candidate.member.sample).share.max(1.0));
             let mut group = group.to_vec();
-            let cluster = group.first().and_then(|candidate| candidate.member.cluster);
-            let count = round_at_random(group.len(), share, rounding_draw(&draws, cluster));
-            keep(&mut group, count, &draws, |candidate| candidate.member.sample);
-            choices.extend(group.iter().map(|candidate| choice(candidate, Stratum::Extra, share)));
+            group.sort_by(|a, b| drawn(a).total_cmp(&drawn(b)));
+            for (part, alike) in (0..).zip(group.chunk_by(|a, b| drawn(a) == drawn(b))) {
+                let Some(first) = alike.first() else { continue };
+                let (drawn, draw) = (drawn(first), rounding_draw(&draws, first.member.cluster, part));
+                let count = round_at_random(alike.len(), drawn, draw);
+                let mut alike = alike.to_vec();
+                keep(&mut alike, count, &draws, |candidate| candidate.member.sample);
+                choices.extend(alike.iter().map(|candidate| choice(candidate, Stratum::Extra, share, drawn)));
+            }
         }
     }
     settle(choices)
@@ -82,9 +112,9 @@ impl Candidate {
     }
 }
 
-/// The number in `[0, 1)` that rounds this group's count.
-fn rounding_draw(draws: &Draws, cluster: Option<u32>) -> f64 {
-    draws.unit(ROUNDING + cluster.map_or(ROUNDING, u64::from))
+/// The number in `[0, 1)` that rounds the count of this part of a group.
+fn rounding_draw(draws: &Draws, cluster: Option<u32>, part: u64) -> f64 {
+    draws.unit((2 * part + 1) * ROUNDING + cluster.map_or(ROUNDING, u64::from))
 }
 
 /// `share × count`, rounded up if `draw` is below its fractional part.

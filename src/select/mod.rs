@@ -12,11 +12,13 @@ mod confidence;
 mod patent;
 mod pick;
 mod publish;
+mod quota;
 mod random;
 
-pub use confidence::{Candidate, Extras, confidence};
+pub use confidence::{Candidate, Extras, Favour, confidence};
 pub use patent::{expansion_counts, patent_expand, patent_thin, patent_thin_and_expand};
 pub use publish::{cut, order};
+pub use quota::{Quota, Stock, quotas};
 pub use random::{initial, share_count, uniform};
 
 /// Why an image is in a subset.

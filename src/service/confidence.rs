@@ -9,7 +9,7 @@ use crate::draw::{Draws, Stream};
 use crate::ledger::NONE;
 use crate::mine::{Harvest, Precedence, Rule, Seen};
 use crate::score::Scorer;
-use crate::select::{self, Candidate, Member};
+use crate::select::{self, Candidate, Favour, Member, Stock};
 use crate::spool::Numbers;
 
 impl Choosing<'_> {
@@ -21,6 +21,8 @@ impl Choosing<'_> {
     /// share of its candidates that it came to, times what all images with a fresh answer would bring, fills the quota
     /// together with what it has found; then the same share of those with a fresh answer is looked at, or a larger one where
     /// the budget ended the scan. Which of its candidates a scan comes to is not even: weights make up for that.
+    ///
+    /// A class of few images has a quota of its own ([`select::quotas`]): more of its images are looked at and drawn.
     pub(super) fn confidence(&self, scorer: &Scorer) -> Result<Chosen, ChooseError> {
         if self.aside.keeps_out {
             return self.even(scorer);
@@ -40,15 +42,24 @@ impl Choosing<'_> {
         let cluster_s = clustering.elapsed().as_secs_f64();
         let selecting = Instant::now();
         let (mut mined, mut known) = scanned(&harvest, &clusters.assignment);
-        let found = mined.len() as f64 + extras.share * known.len() as f64;
-        let share = if brings > 0.0 { ((quota - found) / brings).clamp(0.0, 1.0) } else { 0.0 };
+        let stocks = self.stocks(rule, &mined, &known);
+        let (share, quotas) = select::quotas(&stocks, extras.share, quota, self.config.classes.floor);
+        let quota_of = |sample: u32| quotas.get(self.pool.label(sample) as usize).copied();
         let draws = Draws::new(self.config.seed, self.epoch + 1, Stream::Fresh);
         self.fresh(rule, |member, find| {
-            if draws.unit(u64::from(member.sample)) < share {
-                if find { &mut mined } else { &mut known }.push(Candidate { member, reach: share as f32 });
+            let reach = quota_of(member.sample).map_or(share, |quota| quota.fresh);
+            if draws.unit(u64::from(member.sample)) < reach {
+                if find { &mut mined } else { &mut known }.push(Candidate { member, reach: reach as f32 });
             }
         });
-        let choices = select::confidence(&mined, &known, extras, self.config.seed, self.epoch + 1);
+        let times = |raised: f64, common: f64| if common > 0.0 { raised / common } else { 1.0 };
+        let favour = |sample: u32| {
+            let Some(quota) = quota_of(sample) else { return Favour::NONE };
+            let is_fresh = || self.samples.is_fresh(sample, self.epoch, self.config.mine.stale);
+            let reach = if quota.fresh > share && is_fresh() { times(quota.fresh, share) } else { 1.0 };
+            Favour { reach, share: times(quota.extras, extras.share) }
+        };
+        let choices = select::confidence(&mined, &known, extras, favour, self.config.seed, self.epoch + 1);
         let choices = self.finish(choices, harvest.tally.forwards);
         let members: Vec<Member> = (harvest.seen.iter().enumerate())
             .map(|(row, seen)| Member { sample: seen.sample, cluster: clusters.assignment.get(row).copied() })
@@ -82,6 +93,23 @@ impl Choosing<'_> {
             harvest.seen.iter().map(|seen| Member { sample: seen.sample, cluster: None }).collect();
         let chosen = gathered(harvest, &members, Clusters::none(0), distance, choices, 0.0, select_s);
         Ok(Chosen { order: Some(order), keeps_out: true, ..chosen })
+    }
+
+    /// What there is of each class.
+    fn stocks(&self, rule: Rule, mined: &[Candidate], known: &[Candidate]) -> Vec<Stock> {
+        let mut stocks = vec![Stock::default(); self.pool.classes() as usize];
+        let mut add = |sample: u32, part: fn(&mut Stock) -> &mut f64| {
+            if let Some(stock) = stocks.get_mut(self.pool.label(sample) as usize) {
+                *part(stock) += 1.0;
+            }
+        };
+        self.allowed().for_each(|sample| add(sample, |stock| &mut stock.images));
+        mined.iter().for_each(|candidate| add(candidate.member.sample, |stock| &mut stock.mined));
+        known.iter().for_each(|candidate| add(candidate.member.sample, |stock| &mut stock.known));
+        self.fresh(rule, |member, find| {
+            add(member.sample, if find { |stock| &mut stock.fresh_mined } else { |stock| &mut stock.fresh_known });
+        });
+        stocks
     }
 
     /// Visits the images with an answer that still holds, and says of each whether it is a find. There may be as many as
