@@ -16,6 +16,7 @@
 //! | deciding | [`watch`] | when a checkpoint is whole, which is next, which is rejected |
 //! | | [`mine`] | scan order, quota, budget; who disagrees with the label |
 //! | | [`select`] | the next subset: shares, quotas, weights; pure functions of tables and a seed |
+//! | | [`duplicates`] | images that are so alike that one stands for the other |
 //! | | [`suspects`] | whose label is probably wrong, and what a person has said of it |
 //! | | [`lists`] | subset files in every format, published atomically |
 //! | doing | [`score`] | ONNX Runtime: batches in, predictions and embeddings out |
@@ -45,6 +46,7 @@ pub mod commands;
 pub mod config;
 pub mod digest;
 pub mod draw;
+pub mod duplicates;
 pub mod files;
 pub mod launch;
 pub mod ledger;

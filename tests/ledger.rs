@@ -6,6 +6,7 @@ mod sketch;
 use std::fs;
 use std::path::PathBuf;
 
+use gleaner::duplicates::Duplicate;
 use gleaner::ledger::{
     Access, Centroids, Checkpoint, CheckpointStatus, EpochCommit, EpochStatus, LEDGER_FILE, Ledger, Outcome, Review,
     Run, RunStart, Standing, Strata, Training, Validation,
@@ -228,6 +229,21 @@ fn the_newest_reviews_stand_as_they_were_committed() {
 }
 
 #[test]
+fn near_duplicates_add_up_list_by_list() {
+    let folder = tempfile::tempdir().unwrap();
+    let mut ledger = begun(folder.path());
+    let duplicate = |sample, epoch| Duplicate { sample, kept: sample - 1, distance: 0.0625, epoch };
+    for (epoch, found) in [(0, vec![duplicate(9, 0), duplicate(5, 0)]), (1, vec![]), (2, vec![duplicate(7, 2)])] {
+        ledger.commit_epoch(&EpochCommit { duplicates: found, ..commit(epoch) }, &[], None).unwrap();
+    }
+    // A commit that fails adds none.
+    ledger.commit_epoch(&EpochCommit { duplicates: vec![duplicate(8, 2)], ..commit(2) }, &[], None).unwrap_err();
+    drop(ledger);
+    let ledger = Ledger::open_read_only(folder.path()).unwrap();
+    assert_eq!(ledger.duplicates().unwrap(), [duplicate(5, 0), duplicate(7, 2), duplicate(9, 0)]);
+}
+
+#[test]
 fn a_ledger_of_the_version_before_is_read_and_brought_up() {
     let folder = tempfile::tempdir().unwrap();
     let mut ledger = begun(folder.path());
@@ -235,7 +251,7 @@ fn a_ledger_of_the_version_before_is_read_and_brought_up() {
     drop(ledger);
     let old = rusqlite::Connection::open(folder.path().join(LEDGER_FILE)).unwrap();
     old.execute_batch(
-        "DROP TABLE reviews; ALTER TABLE epochs DROP COLUMN suspects; ALTER TABLE epochs DROP COLUMN kept_out;
+        "DROP TABLE duplicates; DROP TABLE reviews; ALTER TABLE epochs DROP COLUMN suspects; ALTER TABLE epochs DROP COLUMN kept_out;
          PRAGMA user_version = 2",
     )
     .unwrap();
@@ -244,6 +260,7 @@ fn a_ledger_of_the_version_before_is_read_and_brought_up() {
     for access in [Access::Read, Access::Write, Access::Read] {
         let ledger = Ledger::open(folder.path(), access).unwrap();
         assert_eq!((ledger.epochs().unwrap()[0].commit.clone(), ledger.reviews().unwrap()), (expected.clone(), vec![]));
+        assert_eq!(ledger.duplicates().unwrap(), []);
     }
 }
 

@@ -77,7 +77,7 @@ impl<'a> Table<'a> {
         self.dims
     }
 
-    fn row(&self, row: usize) -> &'a [f32] {
+    pub(super) fn row(&self, row: usize) -> &'a [f32] {
         let row = self.points.only.map_or(Some(row), |only| only.get(row).map(|&row| row as usize));
         let start = row.unwrap_or(usize::MAX).saturating_mul(self.dims);
         self.points.values.get(start..start.saturating_add(self.dims)).unwrap_or(&[])

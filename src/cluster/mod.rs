@@ -4,19 +4,22 @@
 //! aggregation to be inexact. Here that is k-means: a seeded k-means++ start, Lloyd's iterations on samples that grow up to
 //! a bound, and one assignment of everything by matrix multiplication ([`kmeans`]); from epoch to epoch the centroids go
 //! on from where they were ([`kmeans_after`]). [`nearest_others`] then finds, among images that
-//! were scanned but not extracted, those that resemble each group most.
+//! were scanned but not extracted, those that resemble each group most, and [`near_duplicates`] the pairs within a group that
+//! are nearly the same.
 //!
 //! Results depend on the embeddings, the options and the processor's instruction set (with or without fused
 //! multiply-add), never on the number of threads: work is cut into blocks of fixed membership and every sum is taken in
 //! one fixed order.
 
 mod assign;
+mod duplicates;
 mod fit;
 mod frame;
 mod kmeans;
 mod others;
 mod start;
 
+pub use duplicates::{NearDuplicate, near_duplicates};
 pub use frame::Points;
 pub use kmeans::{Clusters, Options, kmeans, kmeans_after};
 pub use others::nearest_others;

@@ -74,6 +74,7 @@ struct Explanation {
     history: History,
     list: Placement,
     cluster: Option<Cluster>,
+    duplicate_of: Option<Twin>,
 }
 
 #[derive(Debug, Serialize)]
@@ -145,6 +146,18 @@ struct Cluster {
     mates: Vec<Mate>,
 }
 
+/// An image that is nearly the same.
+#[derive(Debug, Serialize)]
+struct Twin {
+    id: u32,
+    path: String,
+    label: u32,
+    class: Option<String>,
+    /// As a share of the radius of the clusters, to the model of `epoch`.
+    distance: f32,
+    epoch: u32,
+}
+
 #[derive(Debug, Serialize)]
 struct Mate {
     id: u32,
@@ -165,6 +178,14 @@ fn explain(config: &Config, pool: &Pool, known: &Known, id: u32, mates: usize) -
         history: history(pool, known, id)?,
         list: placement(config, pool, known, id)?,
         cluster: cluster(pool, &known.samples, id, mates),
+        duplicate_of: known.duplicates.of(id).map(|duplicate| Twin {
+            id: duplicate.kept,
+            path: pool.path(duplicate.kept).to_string_lossy().into_owned(),
+            label: pool.label(duplicate.kept),
+            class: class(pool, pool.label(duplicate.kept)),
+            distance: duplicate.distance,
+            epoch: duplicate.epoch,
+        }),
     })
 }
 

@@ -44,6 +44,9 @@ pub struct ClusterConfig {
     pub budget: Duration,
     /// Share of a cluster that is kept or added, in (0, 1].
     pub fraction: f64,
+    /// Images of a cluster that are no further apart, as a share of the radius of clusters, are looked at as near-duplicates, in [0, 1];
+    /// 0 = none.
+    pub duplicates: f64,
 }
 
 /// Confidently right images that come back, so that nothing is forgotten.

@@ -190,6 +190,7 @@ fn cluster(s: &Section<'_>) -> ClusterConfig {
         distance: s.word("distance", ClusterDistance::Euclidean),
         budget: s.duration("budget", Duration::from_secs(60), Duration::ZERO),
         fraction: s.number("fraction", 0.5, FRACTION),
+        duplicates: s.number("duplicates", 0.1, SHARE),
     }
 }
 

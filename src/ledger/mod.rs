@@ -18,6 +18,7 @@
 
 mod centroids;
 mod columns;
+mod duplicates;
 mod error;
 mod lock;
 mod open;

@@ -207,6 +207,7 @@ fn epoch(row: &Row<'_>) -> rusqlite::Result<EpochRecord> {
             select_s: row.get("select_s")?,
             centroids: None,
             reviews: None,
+            duplicates: Vec::new(),
         },
         committed: row.get("committed")?,
         status: EpochStatus::from_name(&status).ok_or_else(|| unknown(&status))?,

@@ -3,6 +3,7 @@
 use std::path::PathBuf;
 
 use super::Centroids;
+use crate::duplicates::Duplicate;
 
 /// What a run was asked to do.
 #[derive(Clone, Debug, PartialEq, Eq)]
@@ -100,6 +101,9 @@ pub struct EpochCommit {
     /// What a person has said of images, if that has changed since the list before.
     /// [`Ledger::reviews`](super::Ledger::reviews) reads it, not the record of the epoch.
     pub reviews: Option<Vec<Review>>,
+    /// Near-duplicates that were found for it. [`Ledger::duplicates`](super::Ledger::duplicates) reads all of them, not the
+    /// record of the epoch.
+    pub duplicates: Vec<Duplicate>,
 }
 
 /// What a person has said of an image.

@@ -8,9 +8,7 @@ use super::{Ledger, LedgerError, Review};
 impl Ledger {
     /// The reviews that the newest list honours, by sample.
     pub fn reviews(&self) -> Result<Vec<Review>, LedgerError> {
-        let tables = self.all("SELECT name FROM sqlite_schema WHERE name = 'reviews'", [], |_| Ok(()))?;
-        if tables.is_empty() {
-            // Of an earlier version, and only read.
+        if !self.has_table("reviews")? {
             return Ok(Vec::new());
         }
         self.all("SELECT sample, verdict, new_label FROM reviews ORDER BY sample", [], |row| {

@@ -4,7 +4,7 @@ use rusqlite::{Connection, Transaction, TransactionBehavior, named_params, param
 
 use super::{
     Checkpoint, CheckpointStatus, EpochCommit, Ledger, LedgerError, Outcome, PreparedSamples, Run, RunStart, Training,
-    Validation, centroids, reviews,
+    Validation, centroids, duplicates, reviews,
 };
 
 impl Ledger {
@@ -66,6 +66,7 @@ impl Ledger {
             if let Some(reviews) = &epoch.reviews {
                 reviews::replace(transaction, reviews)?;
             }
+            duplicates::add(transaction, &epoch.duplicates)?;
             samples.as_ref().map_or(Ok(()), |samples| replace_samples(transaction, samples))
         })?;
         samples.map_or(Ok(()), |_| self.finish_samples())

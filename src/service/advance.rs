@@ -75,6 +75,7 @@ impl Run {
             trained_on,
             spent,
             cancel,
+            cache: &self.cache,
         };
         let Some((_, scorer)) = &self.loaded else { return Ok(Advance::Cancelled) };
         let chosen = match choosing.choose(scorer) {

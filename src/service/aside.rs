@@ -1,12 +1,14 @@
 //! Images that are not for training, whatever the model says of them: what a person has dropped, and suspects once there
-//! are enough of them to matter.
+//! are enough of them to matter, and what another image stands for.
 
 use std::collections::BTreeMap;
 
 use super::ServiceError;
 use super::run::Run;
 use crate::config::Policy;
+use crate::duplicates::Duplicates;
 use crate::ledger::{EpochRecord, Review, Samples};
+use crate::pool::Pool;
 use crate::settings;
 use crate::suspects::{Evidence, Reviews, Verdict};
 
@@ -15,6 +17,8 @@ use crate::suspects::{Evidence, Reviews, Verdict};
 pub(super) struct Aside<'a> {
     pub(super) reviews: &'a Reviews,
     pub(super) evidence: Evidence,
+    pub(super) duplicates: &'a Duplicates,
+    pub(super) pool: &'a Pool,
     /// Whether suspects are kept out of training.
     pub(super) keeps_out: bool,
 }
@@ -27,15 +31,27 @@ impl Aside<'_> {
 
     /// Whether a sample may be trained on.
     pub(super) fn allows(&self, samples: &Samples, id: u32) -> bool {
-        !self.reviews.drops(id) && !(self.keeps_out && self.is_suspect(samples, id))
+        let allows = |id| !self.reviews.drops(id) && !(self.keeps_out && self.is_suspect(samples, id));
+        // Whoever stands for others must be allowed to.
+        allows(id) && !self.duplicates.left_out_for(self.pool, id).is_some_and(allows)
     }
 }
 
 impl Run {
     /// All suspects, by number.
     pub(super) fn suspects(&self) -> Vec<u32> {
-        let aside = Aside { reviews: &self.reviews, evidence: settings::evidence(&self.config), keeps_out: false };
+        let aside = self.nobody_kept_out();
         (0..self.pool.len()).filter(|&id| aside.is_suspect(&self.samples, id)).collect()
+    }
+
+    fn nobody_kept_out(&self) -> Aside<'_> {
+        Aside {
+            reviews: &self.reviews,
+            evidence: settings::evidence(&self.config),
+            duplicates: &self.duplicates,
+            pool: &self.pool,
+            keeps_out: false,
+        }
     }
 
     /// Who is put aside when the next list is chosen, after the list `last`.
@@ -43,8 +59,7 @@ impl Run {
     /// Only `confidence` keeps suspects out. It begins when they are `suspects.keep_out` of the pool, and ends when they are
     /// less than half of that, so that it does not go back and forth.
     pub(super) fn aside(&self, last: Option<&EpochRecord>) -> Aside<'_> {
-        let evidence = settings::evidence(&self.config);
-        let aside = Aside { reviews: &self.reviews, evidence, keeps_out: false };
+        let aside = self.nobody_kept_out();
         let threshold = self.config.suspects.keep_out;
         if self.config.policy != Policy::Confidence || threshold >= 1.0 {
             return aside;

@@ -7,9 +7,11 @@ use std::time::Instant;
 
 use super::aside::Aside;
 use super::plan::Plan;
+use crate::cache::Cache;
 use crate::cluster::{self, ClusterError, Clusters, Points};
 use crate::config::{ClusterDistance, ClusterMode, Config, Policy, Word};
 use crate::draw::{Draws, Stream};
+use crate::duplicates::Duplicate;
 use crate::ledger::{Centroids, Samples};
 use crate::mine::{Ended, Harvest, Limits, Order, Plan as OrderPlan, Precedence, Rule, Scan, ScanError, Seen};
 use crate::pool::Pool;
@@ -36,6 +38,7 @@ pub(super) struct Choosing<'a> {
     /// The cost of all epochs so far.
     pub(super) spent: f64,
     pub(super) cancel: &'a AtomicBool,
+    pub(super) cache: &'a Cache,
 }
 
 /// The next subset, and how it came about.
@@ -61,6 +64,8 @@ pub(super) struct Chosen {
     pub(super) cancelled: bool,
     /// Whether suspects were kept out.
     pub(super) keeps_out: bool,
+    /// Near-duplicates that nobody knew of.
+    pub(super) duplicates: Vec<Duplicate>,
 }
 
 /// Why no subset could be chosen.
@@ -114,7 +119,11 @@ impl Choosing<'_> {
         let members: Vec<Member> = (harvest.seen.iter())
             .map(|seen| Member { sample: seen.sample, cluster: if seen.found { assigned.next() } else { None } })
             .collect();
-        let (mined, rest) = split(&harvest.seen, &members);
+        let (mut mined, rest) = split(&harvest.seen, &members);
+        let finds: Vec<u32> = mined.iter().map(|member| member.sample).collect();
+        let duplicates = self.duplicates(&finds, of(&found), harvest.width, &clusters.assignment)?;
+        let thinned = self.thinned(&duplicates);
+        mined.retain(|member| thinned.binary_search(&member.sample).is_err());
         let fraction = self.config.cluster.fraction;
         let expansions = match self.config.cluster.mode {
             ClusterMode::Thin => Vec::new(),
@@ -146,7 +155,7 @@ impl Choosing<'_> {
         let choices = self.finish(reached(choices, &harvest.seen), harvest.tally.forwards);
         let select_s = selecting.elapsed().as_secs_f64();
         let chosen = gathered(harvest, &members, clusters, self.config.cluster.distance, choices, cluster_s, select_s);
-        Ok(Chosen { order: Some(order), ..chosen })
+        Ok(Chosen { order: Some(order), duplicates, ..chosen })
     }
 
     /// The order in which the scan visits the images that are `allowed`, were not trained on, and have no answer that is
@@ -253,6 +262,7 @@ pub(super) fn gathered(
         choices,
         order: None,
         keeps_out: false,
+        duplicates: Vec::new(),
         mined: harvest.found() as u64,
         clusters_of_seen: members.iter().map(|member| member.cluster).collect(),
         clusters: clusters.in_use() as u32,

@@ -37,11 +37,19 @@ impl Choosing<'_> {
         let mut harvest = self.scan(scorer, rule, &mut order, (quota, extras.share, along))?;
         let clustering = Instant::now();
         let clusters = self.cluster((&harvest.embeddings).into(), harvest.width)?;
+        let scanned_samples: Vec<u32> = harvest.seen.iter().map(|seen| seen.sample).collect();
+        let embeddings = (&harvest.embeddings).into();
+        let duplicates = self.duplicates(&scanned_samples, embeddings, harvest.width, &clusters.assignment)?;
+        drop(scanned_samples);
         // The largest table of all, and done with.
         harvest.embeddings = Numbers::default();
         let cluster_s = clustering.elapsed().as_secs_f64();
         let selecting = Instant::now();
         let (mut mined, mut known) = scanned(&harvest, &clusters.assignment);
+        let thinned = self.thinned(&duplicates);
+        for candidates in [&mut mined, &mut known] {
+            candidates.retain(|candidate| thinned.binary_search(&candidate.member.sample).is_err());
+        }
         let stocks = self.stocks(rule, &mined, &known);
         let (share, quotas) = select::quotas(&stocks, extras.share, quota, self.config.classes.floor);
         let quota_of = |sample: u32| quotas.get(self.pool.label(sample) as usize).copied();
@@ -66,7 +74,7 @@ impl Choosing<'_> {
             .collect();
         let select_s = selecting.elapsed().as_secs_f64();
         let chosen = gathered(harvest, &members, clusters, self.config.cluster.distance, choices, cluster_s, select_s);
-        Ok(Chosen { order: Some(order), ..chosen })
+        Ok(Chosen { order: Some(order), duplicates, ..chosen })
     }
 
     /// Where suspects are kept out, the rest is chosen evenly: what the model does not get right there is what it cannot be

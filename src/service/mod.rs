@@ -11,6 +11,7 @@
 //! | `visits` | what the trainer hands back of the images it was shown |
 //! | `aside` | suspects and a person's reviews: who is not for training |
 //! | `choose`, `confidence` | the policies; the default one by itself |
+//! | `duplicates` | images of a scan that are nearly the same |
 //! | `publish` | the commit of an epoch |
 //! | `subset` | the rows of its lists |
 //! | `training` | having a list trained by a child process |
@@ -23,6 +24,7 @@ mod advance;
 mod aside;
 mod choose;
 mod confidence;
+mod duplicates;
 mod error;
 mod examine;
 mod mine;

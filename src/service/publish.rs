@@ -10,6 +10,7 @@ use super::run::Run;
 use super::subset::Subset;
 use super::{ServiceError, plan::Plan};
 use crate::config::{ListPaths, Policy};
+use crate::duplicates;
 use crate::ledger::{EpochCommit, Strata};
 use crate::lists;
 use crate::mine::Order;
@@ -43,6 +44,9 @@ impl Run {
         let start = Instant::now();
         self.note(epoch, scanned_by, chosen);
         let outcome = self.make_true(epoch, scanned_by, chosen, start);
+        if outcome.is_ok() {
+            self.duplicates.extend(chosen.duplicates.iter().copied());
+        }
         if outcome.is_err() {
             // What was noted has not come true, or nobody knows: the file tells.
             self.forget_samples();
@@ -93,8 +97,13 @@ impl Run {
         suspects::publish(&config.lists.folder.join(suspects::LIST_FILE), &suspects)?;
         let suspects = suspects.ids.len() as u64;
         let kept_out = if chosen.keeps_out { suspects } else { 0 };
-        let reviews = self.changed_reviews()?;
-        let commit = EpochCommit { suspects, kept_out, reviews, ..record(epoch, &self.plan, chosen, files) };
+        let mut known = self.duplicates.clone();
+        known.extend(chosen.duplicates.iter().copied());
+        let absolute = config.lists.paths == ListPaths::Absolute;
+        duplicates::publish(&config.lists.folder.join(duplicates::LIST_FILE), &known.sorted(), pool, absolute)?;
+        let (reviews, duplicates) = (self.changed_reviews()?, chosen.duplicates.clone());
+        let commit =
+            EpochCommit { suspects, kept_out, reviews, duplicates, ..record(epoch, &self.plan, chosen, files) };
         for (id, reason) in &chosen.skipped {
             tracing::warn!(sample = id, %reason, "an image is left out");
         }
@@ -114,6 +123,7 @@ impl Run {
             skipped = commit.skipped,
             suspects,
             kept_out,
+            near_duplicates = chosen.duplicates.len(),
             scan_s = format_args!("{:.2}", commit.scan_s),
             cluster_s = format_args!("{:.2}", commit.cluster_s),
             select_s = format_args!("{:.2}", commit.select_s),

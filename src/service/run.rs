@@ -12,6 +12,7 @@ use super::plan::Plan;
 use crate::cache::Cache;
 use crate::config::{Config, TrainerProgram, Word};
 use crate::digest::{self, DigestingWriter};
+use crate::duplicates::Duplicates;
 use crate::files;
 use crate::ledger::{self, Access, EpochRecord, Ledger, RunStart, Samples};
 use crate::lists;
@@ -37,6 +38,8 @@ pub struct Run {
     pub(super) samples: Samples,
     /// What a person has said of images, as the next list honours it.
     pub(super) reviews: Reviews,
+    /// Images that are so alike that one stands for the other, as the ledger knows them.
+    pub(super) duplicates: Duplicates,
     /// The labels that the pool's list has, of images that a person has given others.
     pub(super) listed_labels: BTreeMap<u32, u32>,
     /// The checkpoint that was loaded last, by digest: examined first, scanned with next.
@@ -73,6 +76,8 @@ impl Run {
         }
         begin(&mut ledger, &config, &pool)?;
         let plan = Plan::of(&config, pool.len());
+        let mut duplicates = Duplicates::default();
+        duplicates.extend(ledger.duplicates()?);
         let images =
             [Some(&pool), Some(&validation), test.as_ref()].into_iter().flatten().map(|set| u64::from(set.len()));
         let cache = Cache::open(&settings::cache(&config), &settings::preprocess(&config), Some(images.sum()));
@@ -90,6 +95,7 @@ impl Run {
             ledger,
             samples: Samples::new(0),
             reviews: Reviews::default(),
+            duplicates,
             listed_labels: BTreeMap::new(),
             loaded: None,
             cache: Arc::new(cache),

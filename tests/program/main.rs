@@ -7,6 +7,7 @@ mod big_pool;
 mod checkpoints;
 mod controlling;
 mod devices;
+mod duplicates;
 mod explaining;
 mod formats;
 mod full_disk;

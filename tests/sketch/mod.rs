@@ -35,6 +35,7 @@ pub(crate) fn commit(epoch: u32) -> EpochCommit {
         select_s: 0.125,
         centroids: None,
         reviews: None,
+        duplicates: Vec::new(),
     }
 }
 

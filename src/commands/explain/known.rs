@@ -9,6 +9,7 @@ use serde_json::Value;
 
 use super::why::Case;
 use crate::config::Config;
+use crate::duplicates::Duplicates;
 use crate::ledger::{EpochRecord, Ledger, LedgerError, NEVER, NONE, Run, Samples};
 use crate::pool::Pool;
 use crate::prediction::Prediction;
@@ -30,6 +31,8 @@ pub(super) struct Known {
     rules: Option<Rules>,
     /// What a person has said, as the last list honours it.
     pub(super) reviews: Reviews,
+    /// Images that are so alike that one stands for the other.
+    pub(super) duplicates: Duplicates,
 }
 
 /// Those settings of a run that decide about an image, as the ledger has them; nothing where it has none of that name.
@@ -95,7 +98,9 @@ pub(super) fn read(ledger: Ledger, config: &Config, pool: &Pool) -> anyhow::Resu
                     let rules = run.map(|record| Rules::of(&record.run));
                     let samples = samples.unwrap_or_else(|| Samples::new(len));
                     let reviews = ledger.reviews()?.iter().filter_map(review).collect();
-                    return Ok(Known { ledger, epochs, samples, rules, reviews });
+                    let mut duplicates = Duplicates::default();
+                    duplicates.extend(ledger.duplicates()?);
+                    return Ok(Known { ledger, epochs, samples, rules, reviews, duplicates });
                 }
                 Err(error) if failures == ATTEMPTS => return Err(error.into()),
                 Err(_) => failures += 1,
@@ -153,6 +158,7 @@ impl Known {
             cut: self.was_cut(last, pool.len()),
             dropped: self.reviews.drops(id),
             suspect: self.is_suspect(id),
+            left_out_for: self.duplicates.left_out_for(pool, id).map(|kept| pool.path(kept)),
             label: pool.label(id),
             last_trained: self.last_trained(id),
             last_scored: self.last_scored(id),

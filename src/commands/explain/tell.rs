@@ -28,6 +28,10 @@ pub(super) fn text(explanation: &Explanation) -> String {
         ("chance", format!("into the last list that has it, it came with probability {}", shown(probability)))
     }));
     lines.push(("now", placed(list)));
+    lines.extend(explanation.duplicate_of.as_ref().map(|twin| {
+        let (id, label, path) = (twin.id, named(twin.label, twin.class.as_deref()), &twin.path);
+        ("twin", format!("to the model of epoch {} nearly the same as #{id}, label {label}, {path}", twin.epoch))
+    }));
     lines.push(("cluster", cluster.as_ref().map_or_else(|| "none that is known".to_owned(), grouped)));
     let mut text = String::new();
     for (name, line) in lines {

@@ -1,5 +1,7 @@
 //! Why an image is not on the last list: only what the state can bear witness to.
 
+use std::path::PathBuf;
+
 use serde::Serialize;
 
 use super::known::Rules;
@@ -47,6 +49,8 @@ pub(super) struct Case<'a> {
     pub(super) dropped: bool,
     /// Whether its label is probably wrong.
     pub(super) suspect: bool,
+    /// The image that stands for it.
+    pub(super) left_out_for: Option<PathBuf>,
     pub(super) label: u32,
     pub(super) last_trained: Option<u32>,
     pub(super) last_scored: Option<u32>,
@@ -62,6 +66,10 @@ impl Case<'_> {
     pub(super) fn reason(&self) -> Reason {
         if self.dropped {
             return Reason::new("dropped", "a person's review says that it is not to be trained on");
+        }
+        if let Some(kept) = &self.left_out_for {
+            let kept = kept.display();
+            return Reason::new("near_duplicate", format!("it is nearly the same as {kept}, which stands for it"));
         }
         match (self.rules.policy.as_str(), self.commit.epoch.checked_sub(1)) {
             (_, Some(_)) if self.commit.kept_out > 0 => self.even(),

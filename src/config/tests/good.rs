@@ -43,6 +43,7 @@ fn the_least_config_has_the_documented_defaults() {
         distance: ClusterDistance::Euclidean,
         budget: Duration::from_secs(60),
         fraction: 0.5,
+        duplicates: 0.1,
     };
     assert_eq!(config.cluster, cluster);
     assert_eq!(config.extras, ExtrasConfig { share: OrAuto::Auto, exponent: OrAuto::Auto });
