@@ -283,7 +283,20 @@ fn score(s: &Section<'_>) -> ScoreConfig {
 }
 
 fn plan(s: &Section<'_>) -> PlanConfig {
-    PlanConfig { cost: s.optional_number("cost", "5.0", POSITIVE), forward: s.number("forward", 0.17, POSITIVE) }
+    let config = PlanConfig {
+        cost: s.optional_number("cost", "5.0", POSITIVE),
+        forward: s.number("forward", 0.17, POSITIVE),
+        finish: s.number("finish", 0.0, BELOW_ONE),
+    };
+    if let Some(entry) = s.entry("finish")
+        && s.sound(&["cost", "finish"])
+        && config.finish > 0.0
+        && config.cost.is_none()
+    {
+        let remedy = "write plan.cost, the work of which this is a share, or leave it out";
+        s.blame("finish", entry.node.place, Fault::new("has no end to come before", remedy));
+    }
+    config
 }
 
 fn stop(s: &Section<'_>) -> StopConfig {

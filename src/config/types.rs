@@ -235,6 +235,8 @@ pub struct PlanConfig {
     pub cost: Option<f64>,
     /// Price of one scoring forward, in training visits; above 0.
     pub forward: f64,
+    /// Share of the planned work at its end that trains on the whole pool, in [0, 1).
+    pub finish: f64,
 }
 
 /// When the loop ends: at whichever comes first.

@@ -19,7 +19,7 @@ pub use confidence::{Candidate, Extras, Favour, confidence};
 pub use patent::{expansion_counts, patent_expand, patent_thin, patent_thin_and_expand};
 pub use publish::{cut, order};
 pub use quota::{Quota, Stock, quotas};
-pub use random::{initial, share_count, uniform};
+pub use random::{full, initial, share_count, uniform};
 
 /// Why an image is in a subset.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Hash)]

@@ -21,6 +21,11 @@ pub fn uniform(samples: impl Iterator<Item = u32>, count: u32, seed: u64, epoch:
     draw(samples, count, &Draws::new(seed, epoch, Stream::Uniform), Stratum::Uniform)
 }
 
+/// All of `samples`, at weight 1.
+pub fn full(samples: impl Iterator<Item = u32>) -> Vec<Choice> {
+    settle(samples.map(|sample| Member { sample, cluster: None }.choice(Stratum::Full, 1.0, 1.0)).collect())
+}
+
 fn draw(samples: impl Iterator<Item = u32>, count: u32, draws: &Draws, stratum: Stratum) -> Vec<Choice> {
     let mut samples: Vec<u32> = samples.collect();
     let inclusion = proportion(count as usize, samples.len());

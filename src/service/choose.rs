@@ -91,11 +91,22 @@ impl ChooseError {
 impl Choosing<'_> {
     /// Scans, clusters and selects as the config's policy says.
     pub(super) fn choose(&self, scorer: &Scorer) -> Result<Chosen, ChooseError> {
+        if self.plan.finishes(self.config.plan.finish, self.spent) {
+            return Ok(self.full());
+        }
         match self.config.policy {
             Policy::Uniform => Ok(self.uniform()),
             Policy::Confidence => self.confidence(scorer),
             Policy::Patent => self.patent(scorer),
         }
+    }
+
+    /// The last part of the planned work, where one is to train on the whole pool.
+    fn full(&self) -> Chosen {
+        let start = Instant::now();
+        let choices = self.finish(select::full(self.allowed()), 0);
+        let keeps_out = self.aside.keeps_out;
+        Chosen { choices, keeps_out, select_s: start.elapsed().as_secs_f64(), ..Chosen::default() }
     }
 
     fn uniform(&self) -> Chosen {

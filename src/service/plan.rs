@@ -75,6 +75,11 @@ impl Plan {
         self.total.is_some_and(|total| self.left(spent) < total / 100.0)
     }
 
+    /// Whether, after `spent`, only the share `finish` of the planned work is left, or less.
+    pub fn finishes(&self, finish: f64, spent: f64) -> bool {
+        self.total.is_some_and(|total| finish > 0.0 && self.left(spent) <= finish * total)
+    }
+
     /// Forwards that a scan may take, when `spent` is spent and it is to feed about `feeds` visits.
     ///
     /// Its cost stays within `budget` of what it feeds. Of the work that is left it takes at most the same proportion,
@@ -110,6 +115,8 @@ mod tests {
         assert_eq!(Plan { total: None, forward: 0.25 }.visits_left(1e9), usize::MAX);
         assert!(!PLAN.is_done(990.0) && PLAN.is_done(990.5));
         assert!(!Plan { total: None, forward: 0.25 }.is_done(1e9));
+        assert!(PLAN.finishes(0.25, 750.0) && !PLAN.finishes(0.25, 749.0) && !PLAN.finishes(0.0, 1000.0));
+        assert!(!Plan { total: None, forward: 0.25 }.finishes(0.9, 1e9));
     }
 
     #[test]

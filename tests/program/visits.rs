@@ -9,12 +9,13 @@ use super::workshop::Workshop;
 const POOL: usize = 400;
 const INITIAL: usize = 40;
 
-/// The pool is scanned as far as needed, and nothing comes along with what is mined.
+/// The pool is scanned as far as needed, nothing comes along with what is mined, and nobody is kept out.
 const CONFIG: &str = r#"
 trainer: {command: [sh, train.sh]}
 initial: {fraction: 0.1}
 mine: {quota: 1.0, budget: 1000.0}
 extras: {share: 0}
+suspects: {keep_out: 1}
 "#;
 
 const SCORING: &str = "score: \"$GLEANER_LIST\" -o \"$GLEANER_SCORES_OUT\"";
@@ -110,4 +111,20 @@ fn an_image_that_cannot_be_read_does_not_end_a_run_that_knows_all_others() {
     let last = &epochs[4];
     assert_eq!((&last["scanned"], &last["skipped"]), (&0.into(), &1.into()), "{log}");
     assert!(last["size"] == epochs[3]["size"] && last["size"].as_u64() > Some(100), "{log}");
+}
+
+#[test]
+fn the_last_part_of_the_planned_work_may_go_to_the_whole_pool() {
+    let workshop = workshop("");
+    let plan = ["policy=uniform", "mine.quota=0.1", "plan.cost=1.0", "plan.finish=0.5"];
+    let set: Vec<&str> = plan.iter().flat_map(|setting| ["--set", setting]).collect();
+    let run = workshop.run(&[&["run", "-c", "config.yaml"], &set[..]].concat());
+    assert_eq!(run.code, Some(0), "{}", run.log);
+    // 400 visits in all: five lists of 40, and then everything, cut to the 200 that are left.
+    let epochs = workshop.status()["epochs"].clone();
+    let of = |name: &str| -> Vec<u64> { epochs.as_array().unwrap().iter().map(|it| it[name].as_u64().unwrap()).collect() };
+    assert_eq!(of("size"), [40, 40, 40, 40, 40, 200]);
+    assert_eq!(of("full"), [0, 0, 0, 0, 0, 200]);
+    let last = manifest(&workshop.path("lists/epoch-0005.csv"));
+    assert!(last.iter().all(|line| line.stratum == "full" && line.weight == 1.0));
 }

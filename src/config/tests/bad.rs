@@ -36,6 +36,11 @@ mine: {qota: 0.1, confident: high, budget: 0.5, budget: 0.6}
 fn each_bad_value_is_named_with_its_remedy() {
     let cases = [
         ("sed: 1", "c.yaml:4:1: there is no key sed; did you mean seed?"),
+        (
+            "plan: {finish: 0.2}",
+            "c.yaml:4:16: plan.finish has no end to come before; write plan.cost, the work of which this is a share, or \
+             leave it out",
+        ),
         ("quota: 0.1", "c.yaml:4:1: there is no key quota; did you mean mine.quota?"),
         (
             "folder: x",

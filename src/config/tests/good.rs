@@ -61,7 +61,7 @@ fn the_least_config_has_the_documented_defaults() {
         config.score,
         ScoreConfig { batch: OrAuto::Auto, threads: 0, device: Device::Auto, precision: Precision::Fp32 }
     );
-    assert_eq!(config.plan, PlanConfig { cost: None, forward: 0.17 });
+    assert_eq!(config.plan, PlanConfig { cost: None, forward: 0.17, finish: 0.0 });
     assert_eq!(config.stop, StopConfig { accuracy: None, patience: None, epochs: None });
     assert_eq!(config.state.folder, Path::new("state"));
 }
