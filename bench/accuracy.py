@@ -30,7 +30,7 @@ import accuracy_bars
 import harness
 from accuracy_arms import ARMS, CONDITIONS, FULL, budgets_of, rate_of
 from accuracy_bars import differences, interval
-from accuracy_programs import CONFIG, FASHION, WORK, by_class, checkpoint, gleaner_run, images, settings_of, write_list
+from accuracy_programs import FASHION, WORK, by_class, checkpoint, gleaner_run, images, settings_of, write_list
 from accuracy_scripts import Script
 
 RESULTS = harness.RESULTS / "accuracy"
@@ -120,13 +120,14 @@ def run(arm, budget, condition, seed, price, rate=None):
     totals, best = status["totals"], status["outcome"]["best_epoch"]
     tested = {}
     if rate is None:
-        accuracy, right = by_class(settings_of(folder, seed, settings, pool), checkpoint(folder, best), FASHION / "test.txt")
+        arguments = settings_of(folder, seed, settings, pool)
+        accuracy, right = by_class(arguments, checkpoint(folder, best), FASHION / "test.txt")
         tested = {"accuracy": accuracy, "class_mean": statistics.mean(right.values()), "by_class": right}
     result = {
         "arm": arm, "budget": budget, "condition": condition, "seed": seed, "settings": settings, "pool": size, **tested,
         "best_accuracy": status["outcome"]["best_accuracy"], "best_epoch": best,
-        "cost_passes": totals["cost"] / size, "train_visits": totals["train_visits"], "scan_forwards": totals["scan_forwards"],
-        "price": price, "epochs": totals["epochs"], "wall_s": wall,
+        "cost_passes": totals["cost"] / size, "train_visits": totals["train_visits"],
+        "scan_forwards": totals["scan_forwards"], "price": price, "epochs": totals["epochs"], "wall_s": wall,
         "seconds": {name: totals[name] for name in ("train_s", *CHOOSING)},
         "curve": [(epoch["cost_so_far"] / size, epoch["validation_accuracy"]) for epoch in status["epochs"]],
         "machine": harness.machine(),
@@ -137,7 +138,7 @@ def run(arm, budget, condition, seed, price, rate=None):
 
 
 def rates(options):
-    """What the learning rates that were tried came to on the validation images, mean over the seeds that all of them have."""
+    """What the learning rates that were tried came to on the validation images: the mean over the seeds that all have."""
     cells = sorted({one[:3] for one in wanted(options)}, key=str)
     for arm, budget, condition in cells:
         tried = {}
@@ -147,7 +148,8 @@ def rates(options):
                 tried.setdefault(result["settings"]["train.learning_rate"], {})[seed] = result["best_accuracy"]
         shared = set.intersection(*map(set, tried.values())) if tried else set()
         if shared:
-            means = {rate: 100 * statistics.mean(by_seed[seed] for seed in shared) for rate, by_seed in sorted(tried.items())}
+            mean = lambda by_seed: 100 * statistics.mean(by_seed[seed] for seed in shared)
+            means = {rate: mean(by_seed) for rate, by_seed in sorted(tried.items())}
             best = max(means, key=means.get)
             print(f"{condition} {arm} {budget:g}, {len(shared)} seeds: "
                   + ", ".join(f"{rate:g}: {mean:.2f}" for rate, mean in means.items()) + f"; best {best:g}")

@@ -39,6 +39,12 @@ class Bar:
         return {"mean": mean >= self.points, "above": mean >= self.points and low > 0, "lower end": low >= self.points,
                 "no loss": high >= 0, "nothing": True}[self.asks]
 
+    def title(self):
+        (ours, here), (theirs, there) = self.ours, self.theirs
+        alike, apart = f"{ours} less {theirs} at {here:.3g}", f"{ours} at {here:.3g} less {theirs} at {there:.3g}"
+        what = alike if here == there else apart
+        return what if self.measure == "accuracy" else f"{what} in the classes' mean"
+
     def wording(self):
         return {"mean": f"bar {self.points:+g}", "above": f"bar {self.points:+g} and the interval above 0",
                 "lower end": f"bar {self.points:+g} at the lower end", "no loss": "bar: the interval reaches 0",
@@ -96,11 +102,7 @@ def judged(found, choosing_share):
 
 
 def line(bar, found):
-    name = lambda cell: f"{cell[0]} at {cell[1]:.3g}"
-    theirs = bar.theirs[0] if bar.ours[1] == bar.theirs[1] else name(bar.theirs)
-    what = f"{bar.condition}, {bar.ours[0]} less {theirs} at {bar.ours[1]:.3g}" if theirs == bar.theirs[0] else (
-        f"{bar.condition}, {name(bar.ours)} less {theirs}")
-    what += " in the classes' mean" if bar.measure == "class_mean" else ""
+    what = f"{bar.condition}, {bar.title()}"
     values = differences(found, bar.condition, bar.ours, bar.theirs, bar.measure)
     if len(values) < 2:
         return f"{what}: {bar.wording()}: not measured"
@@ -121,30 +123,36 @@ def of_choosing(found, choosing_share):
         if arm == "K":
             cells.setdefault((condition, budget), []).append(choosing_share(result))
     if not cells:
-        return [f"choosing (scan, cluster, select), share of wall time: bar at most {100 * CHOOSING:.0f}%: not measured"]
+        return [f"choosing (scan, cluster, select), share of wall time: bar {100 * CHOOSING:.0f}%: not measured"]
     (condition, budget), shares = max(cells.items(), key=lambda cell: statistics.mean(cell[1]))
     largest = statistics.mean(shares)
-    return [f"choosing (scan, cluster, select) takes at most {100 * largest:.1f}% of wall time ({condition} at {budget:.3g}), "
-            f"bar {100 * CHOOSING:.0f}%" + verdict(largest <= CHOOSING, len(shares))]
+    return [f"choosing (scan, cluster, select) takes at most {100 * largest:.1f}% of wall time "
+            f"({condition} at {budget:.3g}), bar {100 * CHOOSING:.0f}%{verdict(largest <= CHOOSING, len(shares))}"]
 
 
 def of_suspects():
-    """What bench/suspects.py found at 20% noise."""
-    results = [json.loads(path.read_text()) for path in sorted((harness.RESULTS / "suspects").glob("noise-20-*.json"))]
-    wants = f"bar {PRECISION:g} and {RECALL:g}"
-    if not results:
-        return [f"noise-20, precision and recall of suspects: {wants}: not measured",
-                f"noise-20, F1 of suspects less cleanlab's: bar 0, for under {100 * COST:.0f}% of its cost: not measured"]
-    mean = lambda value: statistics.mean(value(result) for result in results)
+    """What bench/suspects.py found; precision and recall have a bar at 20% noise only, elsewhere they are stated."""
+    return [line for condition in ("noise-20", "noise-10", "pairs-20") for line in of_suspects_under(condition)]
+
+
+def of_suspects_under(condition):
+    found = [json.loads(path.read_text()) for path in sorted((harness.RESULTS / "suspects").glob(f"{condition}-*[0-9].json"))]
+    asked = condition == "noise-20"
+    wants = f"bar {PRECISION:g} and {RECALL:g}" if asked else "no bar"
+    if not found:
+        return [f"{condition}, precision and recall of suspects, {wants}: not measured",
+                f"{condition}, F1 of suspects less cleanlab's, bar 0 for under {100 * COST:.0f}% of its cost: not measured"]
+    mean = lambda value: statistics.mean(value(result) for result in found)
     precision, recall = (mean(lambda it: it["ours"][name]) for name in ("precision", "recall"))
-    more = [result["ours"]["f1"] - result["cleanlab"]["f1"] for result in results]
+    more = [result["ours"]["f1"] - result["cleanlab"]["f1"] for result in found]
     low, high = interval(more)
+    sure = f" ({low:+.3f} to {high:+.3f})" if len(more) > 1 else ""
     cost = mean(lambda it: it["ours"]["extra_passes"] / it["cleanlab"]["passes"])
     total = mean(lambda it: it["ours"]["total_passes"] / it["cleanlab"]["passes"])
     return [
-        f"noise-20, precision {precision:.3f} and recall {recall:.3f} of suspects, {wants}"
-        + verdict(precision >= PRECISION and recall >= RECALL, len(results)),
-        f"noise-20, F1 of suspects less cleanlab's: {statistics.mean(more):+.3f} ({low:+.3f} to {high:+.3f}), bar 0, for "
+        f"{condition}, suspects: precision {precision:.3f}, recall {recall:.3f}, {wants}"
+        + verdict(precision >= PRECISION and recall >= RECALL, len(found), asked),
+        f"{condition}, F1 of suspects less cleanlab's: {statistics.mean(more):+.3f}{sure}, bar 0, for "
         f"{100 * cost:.1f}% of its cost (with the training {100 * total:.0f}%), bar {100 * COST:.0f}%"
-        + verdict(statistics.mean(more) >= 0 and cost < COST, len(results)),
+        + verdict(statistics.mean(more) >= 0 and cost < COST, len(found)),
     ]

@@ -110,8 +110,8 @@ def against_budget(axes, arm, cells, look):
         low, high = interval(values) if len(values) > 1 else (values[0], values[0])
         points.append((statistics.mean(result["cost_passes"] for result in there), statistics.mean(values), low, high))
     cost, mean, low, high = map(numpy.array, zip(*points))
-    bars = axes.errorbar(cost, mean, [mean - low, high - mean], color=colour, marker=mark, linestyle=dashes or "none", capsize=2,
-                  linewidth=2.2 if arm == "K" else 1.4, markersize=6, label=name(arm, mean))
+    bars = axes.errorbar(cost, mean, [mean - low, high - mean], color=colour, marker=mark, linestyle=dashes or "none",
+                         capsize=2, linewidth=2.2 if arm == "K" else 1.4, markersize=6, label=name(arm, mean))
     bars.lines[0].set_gid(arm)
 
 

@@ -15,6 +15,8 @@ most the run's scans, at the price of a forward; the cost of the whole run stand
 trainings and a forward for each image.
 
 A result is a file in bench/results/suspects; what is there is not repeated, and a fold that is done is not trained again.
+Results with other `--epochs`, or by the prototype's rule, have names of their own: the bars of bench/accuracy_bars.py do
+not look at them.
 """
 
 import argparse
@@ -42,7 +44,8 @@ from accuracy_arms import ARMS, CONDITIONS, FULL, rate_of
 
 RESULTS = harness.RESULTS / "suspects"
 WORK = harness.ROOT / "bench/data/suspects"
-BUDGET, FOLDS = 0.5, 5
+BUDGET, FOLDS, EPOCHS = 0.5, 5, 6
+FIGURES = ["precision", "recall", "f1", "average_precision", "average_precision_of_ranking"]
 # The normalisation of the config.
 MEAN, DEVIATION = 0.286, 0.353
 
@@ -51,27 +54,28 @@ def main():
     parser = argparse.ArgumentParser(description=__doc__.split("\n")[0])
     parser.add_argument("--conditions", nargs="+", default=["noise-10", "noise-20", "pairs-20"], choices=list(CONDITIONS))
     parser.add_argument("--seeds", nargs="+", type=int, default=[11, 12, 13, 14, 15])
-    parser.add_argument("--epochs", type=int, default=6, help="passes of cleanlab's network over its four fifths")
+    parser.add_argument("--epochs", type=int, default=EPOCHS, help="passes of cleanlab's network over its four fifths")
     parser.add_argument("--price", type=float, help="of a scoring forward in training visits; measured if left out")
     parser.add_argument("--from-samples", action="store_true",
                         help="take the rule of the prototype, on state/samples.parquet, instead of suspects.csv")
     options = parser.parse_args()
     left = [(condition, seed) for seed in options.seeds for condition in options.conditions
-            if not result_file(condition, seed).exists()]
+            if not result_file(condition, seed, options).exists()]
     print(f"{len(left)} runs", flush=True)
     if left and options.price is None:
         options.price = accuracy.measured_price()
     for condition, seed in left:
         result = compare(condition, seed, options)
         RESULTS.mkdir(parents=True, exist_ok=True)
-        result_file(condition, seed).write_text(json.dumps(result, indent=1) + "\n")
+        result_file(condition, seed, options).write_text(json.dumps(result, indent=1) + "\n")
         for name in ("ours", "cleanlab"):
             print(f"{condition} seed {seed}, {name}: {result[name]}", flush=True)
     table(options)
 
 
-def result_file(condition, seed):
-    return RESULTS / f"{condition}-{seed}.json"
+def result_file(condition, seed, options):
+    other = "" if options.epochs == EPOCHS else f"-{options.epochs}-epochs"
+    return RESULTS / f"{condition}-{seed}{other}{'-by-rule' if options.from_samples else ''}.json"
 
 
 def compare(condition, seed, options):
@@ -148,7 +152,8 @@ def cleanlabs(folder, pool, condition, seed, rows, truth, options):
     for fold, (others, held_out) in enumerate(folds):
         kept = WORK / f"{condition}-{seed}-{options.epochs}-fold-{fold}.npy"
         if not kept.exists():
-            model = trained(folder / f"fold-{fold}", pool, condition, seed, [rows[number] for number in others], options.epochs)
+            learnt = [rows[number] for number in others]
+            model = trained(folder / f"fold-{fold}", pool, condition, seed, learnt, options.epochs)
             numpy.save(kept, predicted(model, [rows[number] for number in held_out]))
         probabilities[held_out] = numpy.load(kept)
         visits += options.epochs * len(others)
@@ -191,13 +196,13 @@ def table(options):
             "cost, passes", "with the training", "seeds"]
     rows, means = [head], {}
     for condition in options.conditions:
-        results = [json.loads(result_file(condition, seed).read_text()) for seed in options.seeds
-                   if result_file(condition, seed).exists()]
+        results = [json.loads(result_file(condition, seed, options).read_text()) for seed in options.seeds
+                   if result_file(condition, seed, options).exists()]
         for name, cost, total in (("ours", "extra_passes", "total_passes"), ("cleanlab", "passes", "passes")):
             if not results:
                 continue
             mean = lambda key: statistics.mean(result[name][key] for result in results)
-            figures = [mean(key) for key in ("precision", "recall", "f1", "average_precision", "average_precision_of_ranking")]
+            figures = [mean(key) for key in FIGURES]
             means[f"{condition} {name}"] = figures
             rows.append([condition, "`suspects.csv`" if name == "ours" else name, *(f"{figure:.3f}" for figure in figures),
                          f"{mean(cost):.2f}", f"{mean(total):.2f}", str(len(results))])
