@@ -136,7 +136,8 @@ def of_suspects():
 
 
 def of_suspects_under(condition):
-    found = [json.loads(path.read_text()) for path in sorted((harness.RESULTS / "suspects").glob(f"{condition}-*[0-9].json"))]
+    paths = sorted((harness.RESULTS / "suspects").glob(f"{condition}-*[0-9].json"))
+    found = [json.loads(path.read_text()) for path in paths]
     asked = condition == "noise-20"
     wants = f"bar {PRECISION:g} and {RECALL:g}" if asked else "no bar"
     if not found:
