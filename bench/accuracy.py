@@ -102,7 +102,7 @@ def measured_price():
 def run(arm, budget, condition, seed, price, rate=None):
     """One run and its result; with a `rate` to try, nothing looks at the test images."""
     folder = WORK / f"{condition}-{arm}-{budget:g}-{seed}{'' if rate is None else f'-rate-{rate:g}'}"
-    pool = folder.with_suffix(".txt")
+    pool = folder.with_name(f"{folder.name}.txt")
     rows = CONDITIONS[condition]["pool"](images(), random.Random(seed))
     write_list(pool, rows)
     size, passes = len(rows), budget * FULL

@@ -83,7 +83,7 @@ def compare(condition, seed, options):
     rows = CONDITIONS[condition]["pool"](clean, random.Random(seed))
     truth = numpy.array([label != given for (_, label), (_, given) in zip(clean, rows, strict=True)])
     folder = WORK / f"{condition}-{seed}"
-    pool = folder.with_suffix(".txt")
+    pool = folder.with_name(f"{folder.name}.txt")
     programs.write_list(pool, rows)
     result = {
         "condition": condition, "seed": seed, "pool": len(rows), "wrong": int(truth.sum()), "price": options.price,
