@@ -18,7 +18,7 @@ JPEGS ?=
 CARGO := cargo
 BINARIES := target/release/gleaner target/release/gleaner-trainer
 
-.PHONY: all help runtime build data demo bench-mine bench-cluster bench-pool bench-finds bench-accuracy test lint clean
+.PHONY: all help runtime build data demo bench-mine bench-cluster bench-pool bench-finds bench-accuracy bench-suspects test lint clean
 
 all: build  ## stage the native libraries and build both programs
 
@@ -66,6 +66,10 @@ bench-finds: build data bench/venv  ## finds per forward of the policy patent, a
 bench-accuracy: build data bench/venv  ## accuracy at a given cost, arm by arm and seed by seed (days; goes on where it ended)
 	bench/venv/bin/python bench/accuracy.py run
 	bench/venv/bin/python bench/accuracy.py table
+	bench/venv/bin/python bench/accuracy_curves.py
+
+bench-suspects: build data bench/venv  ## suspects of wrong labels, against cleanlab (a day; goes on where it ended)
+	bench/venv/bin/python bench/suspects.py
 
 lint: runtime  ## formatting and lints
 	$(CARGO) fmt --all --check

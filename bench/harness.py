@@ -95,10 +95,10 @@ def machine():
     }
 
 
-def keep(name, results, table):
+def keep(name, results, table, notes=()):
     """Writes bench/results/NAME.json, prints the table, and puts it into the README between its marks.
 
-    `table` is a list of rows, the first the header; every cell is text.
+    `table` is a list of rows, the first the header; every cell is text. `notes` are lines to stand below it.
     """
     RESULTS.mkdir(parents=True, exist_ok=True)
     here = machine()
@@ -107,7 +107,8 @@ def keep(name, results, table):
     head, *rows = [f"| {' | '.join(row)} |" for row in table]
     rule = f"|{' --- |' * len(table[0])}"
     where = f"{here['cpu']}, {here['cores']} cores, {here['memory_gib']:.0f} GiB, {record['date']}"
-    text = "\n".join([f"Measured on {where}; `make bench-{name}` measures it anew.", "", head, rule, *rows])
+    below = ["", *notes] if notes else []
+    text = "\n".join([f"Measured on {where}; `make bench-{name}` measures it anew.", "", head, rule, *rows, *below])
     print(f"\n{text}\n")
     begin, end = f"<!-- bench-{name} -->", f"<!-- end of bench-{name} -->"
     readme = README.read_text()
