@@ -115,6 +115,8 @@ fn the_config_is_the_same_but_for(workshop: &Workshop, spent: f64) {
     for rule in ["accuracy", "patience", "epochs"] {
         expected["stop"][rule] = Value::Null;
     }
+    // What a person has said of images holds for the control as well.
+    expected["suspects"]["reviews"] = workshop.path("lists/reviews.csv").to_str().unwrap().into();
     for (section, folder) in [("state", "state"), ("lists", "lists"), ("checkpoint", "watch")] {
         expected[section]["folder"] = workshop.path("control").join(folder).to_str().unwrap().into();
     }

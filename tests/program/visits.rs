@@ -122,7 +122,8 @@ fn the_last_part_of_the_planned_work_may_go_to_the_whole_pool() {
     assert_eq!(run.code, Some(0), "{}", run.log);
     // 400 visits in all: five lists of 40, and then everything, cut to the 200 that are left.
     let epochs = workshop.status()["epochs"].clone();
-    let of = |name: &str| -> Vec<u64> { epochs.as_array().unwrap().iter().map(|it| it[name].as_u64().unwrap()).collect() };
+    let of =
+        |name: &str| -> Vec<u64> { epochs.as_array().unwrap().iter().map(|it| it[name].as_u64().unwrap()).collect() };
     assert_eq!(of("size"), [40, 40, 40, 40, 40, 200]);
     assert_eq!(of("full"), [0, 0, 0, 0, 0, 200]);
     let last = manifest(&workshop.path("lists/epoch-0005.csv"));
