@@ -1,7 +1,7 @@
 """What a policy buys: test accuracy at a given cost, arm beside arm, seed by seed.
 
     python bench/accuracy.py run   [--arms A B ...] [--budgets 0.25 ...] [--conditions clean ...] [--seeds 11 12 ...]
-                                   [--bars] [--price 0.17] [--rate 0.1 0.2 ...]
+                                   [--bars] [--price 0.17] [--workers 2] [--rate 0.1 0.2 ...]
     python bench/accuracy.py rates [the same]
     python bench/accuracy.py table [--seeds ...]
 
@@ -25,6 +25,7 @@ import random
 import shutil
 import statistics
 import time
+from concurrent.futures import ThreadPoolExecutor, as_completed
 
 import accuracy_bars
 import harness
@@ -48,6 +49,7 @@ def main():
     parser.add_argument("--seeds", nargs="+", type=int, default=[11, 12, 13, 14, 15])
     parser.add_argument("--bars", action="store_true", help="only the runs that a bar needs")
     parser.add_argument("--price", type=float, help="of a scoring forward in training visits; measured if left out")
+    parser.add_argument("--workers", type=int, default=1, help="runs side by side, on one core each if there are several")
     parser.add_argument("--rate", nargs="+", type=float, default=[None], help="learning rates to try on validation")
     parser.add_argument("--against", default="B", help="the arm that others are held against in the table")
     options = parser.parse_args()
@@ -74,32 +76,45 @@ def run_all(options):
     print(f"{len(left)} runs", flush=True)
     if not left:
         return
-    price = measured_price() if options.price is None else options.price
+    # A network so small gains little from a second core: two runs on one core each are done sooner than one after another.
+    machine = {"train.threads": 1, "score.threads": 1} if options.workers > 1 else {}
+    price = measured_price(machine) if options.price is None else options.price
     print(f"one scoring forward costs {price:.3f} of a training visit here", flush=True)
-    for *one, rate in left:
-        result = run(*one, price, rate)
-        path = result_file(*one, rate)
-        path.parent.mkdir(parents=True, exist_ok=True)
-        path.write_text(json.dumps(result, indent=1) + "\n")
-        arm, budget, condition, seed = one
-        shown = f"rate {rate:g}, validation {result['best_accuracy']:.4f}" if rate is not None else (
-            f"{result['accuracy']:.4f} (classes {result['class_mean']:.4f})")
-        print(f"{condition} {arm} {budget:g} seed {seed}: {shown}, cost {result['cost_passes']:.3f} passes, "
-              f"{result['wall_s']:.0f} s", flush=True)
+    with ThreadPoolExecutor(options.workers) as workers:
+        runs = [workers.submit(run_and_keep, one, price, rate, machine) for *one, rate in left]
+        try:
+            for done in as_completed(runs):
+                print(done.result(), flush=True)
+        except BaseException:
+            workers.shutdown(cancel_futures=True)
+            raise
 
 
-def measured_price():
+def run_and_keep(one, price, rate, machine):
+    """A run, whose result is written; returns a line about it."""
+    result = run(*one, price, rate, machine)
+    path = result_file(*one, rate)
+    path.parent.mkdir(parents=True, exist_ok=True)
+    path.write_text(json.dumps(result, indent=1) + "\n")
+    arm, budget, condition, seed = one
+    shown = f"rate {rate:g}, validation {result['best_accuracy']:.4f}" if rate is not None else (
+        f"{result['accuracy']:.4f} (classes {result['class_mean']:.4f})")
+    return (f"{condition} {arm} {budget:g} seed {seed}: {shown}, cost {result['cost_passes']:.3f} passes, "
+            f"{result['wall_s']:.0f} s")
+
+
+def measured_price(machine):
     """A scoring forward in training visits: the median of three times a training pass and a scan, one after the other."""
     folder = WORK / "price"
     prices = []
     for _ in range(3):
-        status = gleaner_run(folder, 1, {"policy": "uniform", "plan.cost": 0.2, "mine.quota": 0.1},
+        status = gleaner_run(folder, 1, {"policy": "uniform", "plan.cost": 0.2, "mine.quota": 0.1, **machine},
                              FASHION / "pool.txt")
         prices.append(status["totals"]["measured_forward"])
     return statistics.median(prices)
 
 
-def run(arm, budget, condition, seed, price, rate=None):
+def run(arm, budget, condition, seed, price, rate=None, machine=None):
     """One run and its result; with a `rate` to try, nothing looks at the test images."""
     folder = WORK / f"{condition}-{arm}-{budget:g}-{seed}{'' if rate is None else f'-rate-{rate:g}'}"
     pool = folder.with_name(f"{folder.name}.txt")
@@ -107,7 +122,7 @@ def run(arm, budget, condition, seed, price, rate=None):
     write_list(pool, rows)
     size, passes = len(rows), budget * FULL
     settings = {"train.learning_rate": rate_of(arm, condition) if rate is None else rate, "plan.cost": passes,
-                "plan.forward": round(price, 4)}
+                "plan.forward": round(price, 4), **(machine or {})}
     start = time.monotonic()
     if "script" in ARMS[arm]:
         script = Script(folder, seed, settings, pool, passes, price)
