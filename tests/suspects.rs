@@ -1,4 +1,5 @@
 //! Reviews that make no sense: every line is named, with what to do about it.
+#![allow(clippy::unwrap_used)]
 
 use std::fs;
 use std::path::Path;

@@ -9,7 +9,7 @@ pub const NEVER: i32 = -1;
 /// Later models know better: with a fifth of Fashion-MNIST's labels wrong, the mean in which all count alike found 0.88 of
 /// them at a precision of 0.95, this one 0.92 (10 models; one run). Liu et al. ("Early-Learning Regularization Prevents
 /// Memorization of Noisy Labels", 2020) average predictions in the same way, by the same number.
-const NEWEST: f32 = 0.7;
+const NEWEST: f32 = 0.5;
 /// The class or cluster of a sample that has none.
 pub const NONE: u32 = u32::MAX;
 
@@ -167,6 +167,13 @@ impl Samples {
     /// Notes the group that a sample was seen in. A sample outside the table is passed over.
     pub fn record_cluster(&mut self, id: u32, cluster: u32) {
         put(&mut self.cluster, index(id), cluster);
+    }
+
+    /// Whether the last model that was to score a sample could not read its image.
+    pub fn is_unreadable(&self, id: u32) -> bool {
+        let id = index(id);
+        self.last_scored.get(id).is_some_and(|&scored| scored != NEVER)
+            && self.p_label.get(id).is_some_and(|p_label| p_label.is_nan())
     }
 
     /// What was last said about a sample, if anything was.

@@ -31,9 +31,9 @@ impl Aside<'_> {
 
     /// Whether a sample may be trained on.
     pub(super) fn allows(&self, samples: &Samples, id: u32) -> bool {
-        let allows = |id| !self.reviews.drops(id) && !(self.keeps_out && self.is_suspect(samples, id));
+        let is_out = |id| self.reviews.drops(id) || (self.keeps_out && self.is_suspect(samples, id));
         // Whoever stands for others must be allowed to.
-        allows(id) && !self.duplicates.left_out_for(self.pool, id).is_some_and(allows)
+        !is_out(id) && self.duplicates.left_out_for(self.pool, id).is_none_or(is_out)
     }
 }
 

@@ -93,7 +93,8 @@ impl Choosing<'_> {
             |seen: &&Seen| !self.aside.evidence.would_suspect(self.samples, seen.sample, seen.prediction.p_label);
         let turned = harvest.seen.iter().filter(believed).map(|seen| seen.sample);
         let (seed, next) = (self.config.seed, self.epoch + 1);
-        let choices = select::uniform(self.allowed().chain(turned), self.quota(), seed, next);
+        let others = self.allowed().filter(|&id| !self.samples.is_unreadable(id));
+        let choices = select::uniform(others.chain(turned), self.quota(), seed, next);
         let choices = self.finish(choices, harvest.tally.forwards);
         let select_s = selecting.elapsed().as_secs_f64();
         let distance = self.config.cluster.distance;
