@@ -31,11 +31,26 @@ pub struct Duplicates(HashMap<u32, Duplicate>);
 
 impl Extend<Duplicate> for Duplicates {
     fn extend<I: IntoIterator<Item = Duplicate>>(&mut self, duplicates: I) {
-        self.0.extend(duplicates.into_iter().map(|duplicate| (duplicate.sample, duplicate)));
+        for duplicate in duplicates {
+            if self.takes(&duplicate) {
+                self.0.insert(duplicate.sample, duplicate);
+            }
+        }
     }
 }
 
 impl Duplicates {
+    /// Whether a pair is news, and fits: of an image the first one found stands for it, and nobody stands for itself by way of
+    /// others.
+    pub fn takes(&self, duplicate: &Duplicate) -> bool {
+        let mut at = duplicate.kept;
+        // Nobody is met twice, as no circle was ever let in.
+        while let Some(next) = self.of(at).filter(|_| at != duplicate.sample) {
+            at = next.kept;
+        }
+        at != duplicate.sample && self.of(duplicate.sample).is_none()
+    }
+
     /// The image that stands for this one, if there is one.
     pub fn of(&self, id: u32) -> Option<Duplicate> {
         self.0.get(&id).copied()
@@ -83,4 +98,18 @@ pub fn publish(path: &Path, duplicates: &[Duplicate], pool: &Pool, absolute: boo
         }
         writer.flush()
     })
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn nobody_stands_for_itself() {
+        let pair = |sample, kept| Duplicate { sample, kept, distance: 0.01, epoch: 1 };
+        let mut known = Duplicates::default();
+        known.extend([pair(1, 2), pair(2, 3), pair(2, 1), pair(3, 1), pair(1, 9), pair(4, 1), pair(5, 5)]);
+        assert_eq!(known.sorted(), [pair(1, 2), pair(2, 3), pair(4, 1)]);
+        assert!(known.takes(&pair(3, 9)) && !known.takes(&pair(3, 4)) && !known.takes(&pair(1, 7)));
+    }
 }

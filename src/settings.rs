@@ -44,9 +44,9 @@ pub fn cache(config: &Config) -> cache::Settings {
     cache::Settings { folder: config.cache.folder.clone(), max_bytes, keep_free: cache::KEEP_FREE }
 }
 
-/// What makes an image a suspect.
-pub fn evidence(config: &Config) -> suspects::Evidence {
-    suspects::Evidence { p_label: config.suspects.p_label as f32, scores: config.suspects.scores }
+/// What makes an image a suspect, where there are so many classes.
+pub fn evidence(config: &Config, classes: u32) -> suspects::Evidence {
+    suspects::Evidence::new(config.suspects.p_label, config.suspects.scores, classes)
 }
 
 /// Where a person's reviews are.

@@ -471,7 +471,7 @@ fn near_duplicates_are_the_pairs_that_all_pairs_have() {
     let spreads = [0, 1].map(|group| spread(&of(group).map(row).collect::<Vec<_>>()));
     let radius = (spreads.iter().sum::<f64>() / 85.0).sqrt();
     for share in [0.0, 0.03, 0.06, 0.3, 0.6] {
-        let found = near_duplicates(&points, 8, Euclidean, &assignment, share).unwrap();
+        let found = near_duplicates(&points, 8, Euclidean, &assignment, share, |_, _| true).unwrap();
         for group in 0..2 {
             let rows: Vec<u32> = of(group).collect();
             let apart = |a: u32, b: u32| squared_distance(row(a), row(b)).sqrt() / radius;
@@ -502,14 +502,24 @@ fn near_duplicates_are_the_pairs_that_all_pairs_have() {
 fn near_duplicates_by_angle_and_where_there_is_no_radius() {
     // Row 1 points where row 0 does, and is ten times as long; rows 2 and 3 point elsewhere.
     let points = [1.0, 2.0, 10.0, 20.0, 2.0, 1.0, -1.0, 0.5];
-    let found = |distance| near_duplicates(&points, 2, distance, &[0; 4], 0.01).unwrap();
+    let found = |distance| near_duplicates(&points, 2, distance, &[0; 4], 0.01, |_, _| true).unwrap();
     let pairs: Vec<[u32; 2]> =
         found(Cosine).iter().map(|pair| [pair.row.min(pair.of), pair.row.max(pair.of)]).collect();
     assert_eq!((pairs, found(Euclidean)), (vec![[0, 1]], vec![]));
     // All the same: the first stands for all, and their distances are 0 of nothing.
-    let same = near_duplicates(&[3.0; 10], 2, Euclidean, &[7; 5], 0.1).unwrap();
+    let same = near_duplicates(&[3.0; 10], 2, Euclidean, &[7; 5], 0.1, |_, _| true).unwrap();
     assert_eq!(same, [1, 2, 3, 4].map(|row| NearDuplicate { row, of: 0, distance: 0.0 }));
-    assert_eq!(near_duplicates(&[0.0; 0], 2, Euclidean, &[], 0.1).unwrap(), []);
-    assert!(matches!(near_duplicates(&points, 2, Euclidean, &[0; 3], 0.1), Err(ClusterError::Ragged { .. })));
-    assert!(matches!(near_duplicates(&[f32::NAN; 2], 2, Cosine, &[0], 0.1), Err(ClusterError::NotFinite { .. })));
+    // Where rows 1 and 2 are told apart from all others by looking, the first stands for the rest, and 2 is found by 1.
+    let apart = |a: u32, b: u32| [1, 2].contains(&a) == [1, 2].contains(&b);
+    let found = near_duplicates(&[3.0; 10], 2, Euclidean, &[7; 5], 0.1, apart).unwrap();
+    assert_eq!(found.iter().map(|pair| (pair.row, pair.of)).collect::<Vec<_>>(), [(2, 1), (3, 0), (4, 0)]);
+    assert_eq!(near_duplicates(&[0.0; 0], 2, Euclidean, &[], 0.1, |_, _| true).unwrap(), []);
+    assert!(matches!(
+        near_duplicates(&points, 2, Euclidean, &[0; 3], 0.1, |_, _| true),
+        Err(ClusterError::Ragged { .. })
+    ));
+    assert!(matches!(
+        near_duplicates(&[f32::NAN; 2], 2, Cosine, &[0], 0.1, |_, _| true),
+        Err(ClusterError::NotFinite { .. })
+    ));
 }

@@ -80,14 +80,14 @@ fn every_model_counts_once_in_the_mean() {
         samples.record_score(1, epoch, &said(p_label));
     }
     // 0.9 came second in epoch 2: it stands, but is not counted.
-    // The newest counts 0.7: 0.3 x 0.5 + 0.7 x 0.25 = 0.325, and 0.3 x 0.325 + 0.7 x 0.75 = 0.6225.
-    assert!((samples.mean_p_label[1] - 0.6225).abs() < 1e-6 && samples.times_scored[1] == 3);
+    // The newest counts for half: (0.5 + 0.25) / 2 = 0.375, and (0.375 + 0.75) / 2 = 0.5625.
+    assert_eq!((samples.mean_p_label[1], samples.times_scored[1]), (0.5625, 3));
     let before = samples.evidence(1, None);
     samples.record_unreadable(1, 8);
     assert_eq!(samples.evidence(1, None), before);
-    // One more would be 0.3 x 0.6225 + 0.7 x 0.1 = 0.25675, and changes nothing by being asked.
-    let (mean, times) = samples.evidence(1, Some(0.1));
-    assert!((mean - 0.25675).abs() < 1e-6 && times == 4);
+    // One more would be (0.5625 + 0.0625) / 2, and changes nothing by being asked.
+    let (mean, times) = samples.evidence(1, Some(0.0625));
+    assert_eq!((mean, times), (0.3125, 4));
     assert_eq!((samples.evidence(1, None), samples.evidence(1, Some(f32::NAN))), (before, before));
     samples.forget_answers(1);
     assert_eq!((samples.times_scored[1], samples.score(1), samples.evidence(1, Some(0.5))), (0, None, (0.5, 1)));

@@ -224,14 +224,17 @@ fn a_favoured_image_comes_more_often_and_weighs_no_less() {
         // 20 degrees of freedom; the 99.9th percentile is 45.3.
         assert!(chi < 45.3, "chi-squared {chi} at {drawn}");
     }
-    // Looked at twice as often, 0.5 instead of 0.25, beside one at 0.25: both weigh as if at 0.25.
+    // Looked at twice as often, 0.5 instead of 0.25, beside one at 0.25: both weigh as if at 0.25, and the harmonic mean of
+    // what came of it is 2 / (2 + 4) = 1/3.
     let mined = [Candidate { member: member(1, 0), reach: 0.5 }, Candidate { member: member(2, 0), reach: 0.25 }];
-    let favour = |sample| Favour { reach: if sample == 1 { 2.0 } else { 1.0 }, share: 1.0 };
+    let favour = |sample| Favour { reach: if sample == 1 { 2.0 } else { 1.0 }, share: 0.0 };
     let choices = select::confidence(&mined, &[], Extras { share: 0.2, exponent: 1.0 }, favour, 11, 1);
-    assert_eq!(
-        choices.iter().map(|choice| (choice.weight, choice.inclusion)).collect::<Vec<_>>(),
-        [(1.0, 0.5), (1.0, 0.25)]
-    );
+    assert!(choices.iter().all(|choice| (choice.weight - 4.0 / 3.0).abs() < 1e-6));
+    assert_eq!(choices.iter().map(|choice| choice.inclusion).collect::<Vec<_>>(), [0.5, 0.25]);
+    // Where nobody else is drawn, the favoured are, and weigh what stands for the others of their class.
+    let only = |sample| if favoured(sample) { Favour { reach: 1.0, share: 0.5 } } else { Favour::NONE };
+    let choices = select::confidence(&[], &known, Extras { share: 0.0, exponent: 1.0 }, only, 1, 1);
+    assert!(choices.len() == 20 && choices.iter().all(|choice| favoured(choice.sample) && choice.weight == 2.0));
     // A favour beyond certainty is certainty.
     let all = select::confidence(
         &[],

@@ -7,6 +7,8 @@ use super::{ClusterError, Distance};
 
 /// How many images one is held against, at most: those whose distance to the middle of the group is nearest to its own.
 const MOST: usize = 256;
+/// How many of them are looked at that the model finds alike, at most.
+const LOOKS: usize = 4;
 
 /// Two images of a group that are nearly the same to the model.
 #[derive(Clone, Copy, Debug, PartialEq)]
@@ -27,7 +29,8 @@ pub struct NearDuplicate {
 /// No table of all pairs is made. By the triangle inequality two rows are at least as far apart as their distances to the
 /// mean differ, so rows are sorted by that and each is held against those just before it ("pivot filtering": Chávez et al.,
 /// "Searching in Metric Spaces", 2001), at most 256 of them: in a group so dense that this is not enough, pairs are missed.
-/// Rows that are equal are always found.
+/// Of the pairs that are near enough, `alike` (of two rows) says whether they are truly near-duplicates: it is asked about
+/// four others of a row, at most.
 ///
 /// # Errors
 /// Tables that are not a whole number of rows, NaN and infinite values, and a group for more or fewer rows than there are.
@@ -37,37 +40,49 @@ pub fn near_duplicates<'a>(
     distance: Distance,
     assignment: &[u32],
     share: f64,
+    alike: impl Fn(u32, u32) -> bool + Sync,
 ) -> Result<Vec<NearDuplicate>, ClusterError> {
     let table = Table::new(points, dims, "embeddings")?;
     if assignment.len() != table.rows() {
         return Err(ClusterError::Ragged { what: "groups", values: assignment.len(), dims: table.rows() });
     }
     let mut rows: Vec<u32> = (0..table.rows() as u32).collect();
+    let scales: Vec<f32> = match distance {
+        Distance::Euclidean => Vec::new(),
+        Distance::Cosine => rows.par_iter().map(|&row| to_unit_length(table.row(row as usize))).collect(),
+    };
     let group = |row: &u32| assignment.get(*row as usize).copied();
     rows.sort_by_key(group);
     let groups: Vec<&[u32]> = rows.chunk_by(|a, b| group(a) == group(b)).collect();
-    let groups: Vec<Group<'_>> = groups.par_iter().map(|rows| Group::new(&table, distance, rows)).collect();
+    let groups: Vec<Group<'_>> = groups.par_iter().map(|rows| Group::new(&table, &scales, rows)).collect();
     let squared: f64 = groups.iter().map(|group| group.squared).sum();
     let radius = (squared / table.rows().max(1) as f64).sqrt();
-    let found = groups.par_iter().map(|group| group.near(share, radius));
+    let found = groups.par_iter().map(|group| group.near(share, radius, &alike));
     let mut found: Vec<NearDuplicate> = found.collect::<Vec<_>>().concat();
     found.sort_by_key(|pair| pair.row);
     Ok(found)
 }
 
+/// What brings a row to length one; 0 where it has no length.
+fn to_unit_length(row: &[f32]) -> f32 {
+    let length = row.iter().map(|&value| f64::from(value).powi(2)).sum::<f64>().sqrt();
+    if length > 0.0 { (1.0 / length) as f32 } else { 0.0 }
+}
+
 /// The rows of a group.
 struct Group<'a> {
     table: &'a Table<'a>,
-    distance: Distance,
     /// The distance to the mean, and the row; in this order.
     members: Vec<(f64, u32)>,
+    /// For each row of the table what its values are multiplied with; empty for 1.
+    scales: &'a [f32],
     /// The sum of the squared distances to the mean.
     squared: f64,
 }
 
 impl<'a> Group<'a> {
-    fn new(table: &'a Table<'a>, distance: Distance, rows: &[u32]) -> Self {
-        let mut group = Self { table, distance, members: Vec::with_capacity(rows.len()), squared: 0.0 };
+    fn new(table: &'a Table<'a>, scales: &'a [f32], rows: &[u32]) -> Self {
+        let mut group = Self { table, scales, members: Vec::with_capacity(rows.len()), squared: 0.0 };
         let count = rows.len().max(1) as f64;
         let mut mean = vec![0.0; table.dims()];
         for &row in rows {
@@ -84,18 +99,11 @@ impl<'a> Group<'a> {
 
     /// The values of a row, of length one where only the angle counts.
     fn values(&self, row: u32) -> impl Iterator<Item = f64> + use<'a> {
-        let values = self.table.row(row as usize);
-        let scale = match self.distance {
-            Distance::Euclidean => 1.0,
-            Distance::Cosine => {
-                let length = values.iter().map(|&value| f64::from(value).powi(2)).sum::<f64>().sqrt();
-                if length > 0.0 { 1.0 / length } else { 0.0 }
-            }
-        };
-        values.iter().map(move |&value| f64::from(value) * scale)
+        let scale = self.scales.get(row as usize).copied().map_or(1.0, f64::from);
+        self.table.row(row as usize).iter().map(move |&value| f64::from(value) * scale)
     }
 
-    fn near(&self, share: f64, radius: f64) -> Vec<NearDuplicate> {
+    fn near(&self, share: f64, radius: f64, alike: &impl Fn(u32, u32) -> bool) -> Vec<NearDuplicate> {
         let reach = share * radius;
         let mut found = Vec::new();
         // Those that are near-duplicates of nobody before them, in the order of their distances to the mean.
@@ -103,7 +111,7 @@ impl<'a> Group<'a> {
         for &(from_mean, row) in &self.members {
             let others = first.iter().rev().take(MOST).take_while(|(other, _)| from_mean - other <= reach);
             let apart = |&(_, other): &(f64, u32)| Some((other, self.apart(row, other, reach)?));
-            match others.filter_map(apart).next() {
+            match others.filter_map(apart).take(LOOKS).find(|&(other, _)| alike(row, other)) {
                 Some((of, apart)) => {
                     let distance = if radius > 0.0 { apart / radius } else { 0.0 };
                     found.push(NearDuplicate { row, of, distance: distance as f32 });

@@ -2,7 +2,7 @@
 
 use super::auto::OrAuto;
 use super::types::duration;
-use super::words::{ClusterDistance, ClusterMode, ScanAugment};
+use super::words::{ClusterDistance, ClusterMode, Others, ScanAugment};
 use std::path::PathBuf;
 use std::time::Duration;
 
@@ -77,6 +77,8 @@ pub struct SuspectsConfig {
     pub keep_out: f64,
     /// Epochs after which a suspect that is kept out is scored again; at least 1.
     pub recheck: u32,
+    /// How the others are chosen while suspects are kept out.
+    pub others: Others,
     /// What a person has said of them; nothing = `reviews.csv` in the folder of the lists.
     pub reviews: Option<PathBuf>,
 }

@@ -25,7 +25,8 @@ pub use problem::{ConfigError, Problem};
 pub use templates::PLACEHOLDERS;
 pub use types::*;
 pub use words::{
-    ClusterDistance, ClusterMode, Crop, Device, ListFormat, ListPaths, Policy, Precision, Resize, ScanAugment, Word,
+    ClusterDistance, ClusterMode, Crop, Device, ListFormat, ListPaths, Others, Policy, Precision, Resize, ScanAugment,
+    Word,
 };
 
 use problem::{Fault, Place};

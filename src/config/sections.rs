@@ -8,7 +8,7 @@ use super::tree::{Node, Value};
 use super::types::*;
 use super::values::{BELOW_ONE, FRACTION, NOT_NEGATIVE, POSITIVE, Read, SHARE};
 use super::words::{
-    ClusterDistance, ClusterMode, Crop, Device, ListFormat, ListPaths, Policy, Precision, Resize, ScanAugment,
+    ClusterDistance, ClusterMode, Crop, Device, ListFormat, ListPaths, Others, Policy, Precision, Resize, ScanAugment,
 };
 use std::ops::Bound;
 use std::time::Duration;
@@ -175,10 +175,11 @@ fn mine(s: &Section<'_>) -> MineConfig {
 
 fn suspects(s: &Section<'_>) -> SuspectsConfig {
     SuspectsConfig {
-        p_label: s.number("p_label", 0.06, SHARE),
+        p_label: s.number("p_label", 0.05, SHARE),
         scores: u8::try_from(s.count("scores", 2, 1..=MOST_SCORES)).unwrap_or(u8::MAX),
         keep_out: s.number("keep_out", 0.05, SHARE),
-        recheck: s.count("recheck", 5, 1..=u32::MAX),
+        recheck: s.count("recheck", 3, 1..=u32::MAX),
+        others: s.word("others", Others::Confidence),
         reviews: s.optional_path("reviews", "reviews.csv"),
     }
 }

@@ -81,6 +81,16 @@ words! {
 }
 
 words! {
+    /// How the rest is chosen where suspects are kept out.
+    Others {
+        /// As ever: what is not confidently right, and a share of the rest.
+        Confidence = "confidence",
+        /// At random.
+        Even = "even",
+    }
+}
+
+words! {
     /// What a cluster of mined images leads to.
     ClusterMode {
         /// Keep a share of each cluster.

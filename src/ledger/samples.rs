@@ -7,8 +7,8 @@ pub const NEVER: i32 = -1;
 /// What the newest answer counts in the mean of p(label); those before it share the rest, the same way.
 ///
 /// Later models know better: with a fifth of Fashion-MNIST's labels wrong, the mean in which all count alike found 0.88 of
-/// them at a precision of 0.95, this one 0.92 (10 models; one run). Liu et al. ("Early-Learning Regularization Prevents
-/// Memorization of Noisy Labels", 2020) average predictions in the same way, by the same number.
+/// them at a precision of 0.95, this one 0.91 (10 models; one run). Liu et al. ("Early-Learning Regularization Prevents
+/// Memorization of Noisy Labels", 2020) average predictions in such a way, too.
 const NEWEST: f32 = 0.5;
 /// The class or cluster of a sample that has none.
 pub const NONE: u32 = u32::MAX;
@@ -32,8 +32,8 @@ pub struct Samples {
     pub margin: Vec<f32>,
     /// The cross-entropy, or NaN.
     pub loss: Vec<f32>,
-    /// The mean of p(label) over the models that have scored it so far, or NaN. The newest answer counts 0.7, the mean before
-    /// it 0.3.
+    /// The mean of p(label) over the models that have scored it so far, or NaN. The newest answer counts for half,
+    /// the mean before it for the other half.
     pub mean_p_label: Vec<f32>,
     /// How many models that were, 255 for more.
     pub times_scored: Vec<u8>,

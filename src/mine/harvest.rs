@@ -35,13 +35,14 @@ impl Limits {
 }
 
 /// Why a scan ended.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
 pub enum Ended {
     /// The quota is full.
     Quota,
     /// The budget of forwards is spent.
     Budget,
     /// Every candidate was visited.
+    #[default]
     Exhausted,
     /// Somebody asked for it; what was found so far is of no use.
     Cancelled,
@@ -61,7 +62,7 @@ pub struct Seen {
 }
 
 /// What a scan brought in.
-#[derive(Debug)]
+#[derive(Debug, Default)]
 pub struct Harvest {
     /// Every scanned image, in the order of the scan.
     pub seen: Vec<Seen>,

@@ -16,19 +16,19 @@ pub struct Candidate {
     pub reach: f32,
 }
 
-/// How many times likelier an image was made than others for the sake of its class ([`quotas`](super::quotas)). No weight
-/// makes up for that: a class that is favoured is to count for more.
+/// How much likelier an image was made than others for the sake of its class ([`quotas`](super::quotas)). No weight makes up
+/// for that: a class that is favoured is to count for more.
 #[derive(Clone, Copy, Debug, PartialEq)]
 pub struct Favour {
-    /// To be looked at, at least 1; [`Candidate::reach`] is what came of it.
+    /// How many times likelier to be looked at, at least 1; [`Candidate::reach`] is what came of it.
     pub reach: f64,
-    /// To be drawn from the known, at least 1.
+    /// The probability of being drawn from the known, where that is more than the share of the others.
     pub share: f64,
 }
 
 impl Favour {
     /// As likely as others.
-    pub const NONE: Self = Self { reach: 1.0, share: 1.0 };
+    pub const NONE: Self = Self { reach: 1.0, share: 0.0 };
 }
 
 /// How much of what is known comes back, and what it weighs.
@@ -76,21 +76,21 @@ pub fn confidence(
 ) -> Vec<Choice> {
     let (share, exponent) = (bounded(extras.share), bounded(extras.exponent));
     let plain = |candidate: &Candidate| candidate.reach() / favour(candidate.member.sample).reach.max(1.0);
-    let inverse: f64 = mined.iter().chain(known).map(|candidate| 1.0 / plain(candidate)).sum();
+    let inverse: f64 = mined.iter().chain(known).map(|candidate| 1.0 / candidate.reach()).sum();
     let mean = (mined.len() + known.len()) as f64 / inverse.max(1.0);
-    let choice = |candidate: &Candidate, stratum, share: f64, drawn: f64| {
-        let weight = ((mean / plain(candidate)).clamp(1.0 / CLIP, CLIP) / share).powf(exponent);
-        candidate.member.choice(stratum, weight as f32, candidate.reach() * drawn)
+    let choice = |candidate: &Candidate, stratum, drawn: f64, favoured: f64| {
+        let weight = ((mean / plain(candidate)).clamp(1.0 / CLIP, CLIP) / drawn).powf(exponent);
+        candidate.member.choice(stratum, weight as f32, candidate.reach() * favoured)
     };
     let draws = Draws::new(seed, epoch, Stream::Extras);
     let mut choices: Vec<Choice> = mined.iter().map(|candidate| choice(candidate, Stratum::Mined, 1.0, 1.0)).collect();
-    if share > 0.0 {
+    let drawn = |candidate: &Candidate| bounded(favour(candidate.member.sample).share).max(share);
+    if known.iter().any(|candidate| drawn(candidate) > 0.0) {
         let mut samples: Vec<u32> = mined.iter().map(|candidate| candidate.member.sample).collect();
         samples.sort_unstable();
         let mut known = by_group(known, |candidate| candidate.member);
         known.retain(|candidate| samples.binary_search(&candidate.member.sample).is_err());
         for group in groups(&known, |candidate| candidate.member) {
-            let drawn = |candidate: &Candidate| bounded(share * favour(candidate.member.sample).share.max(1.0));
             let mut group = group.to_vec();
             group.sort_by(|a, b| drawn(a).total_cmp(&drawn(b)));
             for (part, alike) in (0..).zip(group.chunk_by(|a, b| drawn(a) == drawn(b))) {
@@ -99,7 +99,9 @@ pub fn confidence(
                 let count = round_at_random(alike.len(), drawn, draw);
                 let mut alike = alike.to_vec();
                 keep(&mut alike, count, &draws, |candidate| candidate.member.sample);
-                choices.extend(alike.iter().map(|candidate| choice(candidate, Stratum::Extra, share, drawn)));
+                // Where no others are drawn, there is nobody else to count like.
+                let counts = if share > 0.0 { share } else { drawn };
+                choices.extend(alike.iter().map(|candidate| choice(candidate, Stratum::Extra, counts, drawn)));
             }
         }
     }

@@ -63,7 +63,7 @@ impl Run {
         let trained_on = last.as_ref().map_or(epoch, |last| last.commit.epoch);
         self.learn_from_training(&checkpoint.path, epoch, trained_on)?;
         self.honour_reviews()?;
-        let aside = self.aside(last.as_ref());
+        let aside = self.aside(last.as_ref())?;
         let choosing = Choosing {
             config: &self.config,
             plan: &self.plan,

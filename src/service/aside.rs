@@ -12,15 +12,21 @@ use crate::pool::Pool;
 use crate::settings;
 use crate::suspects::{Evidence, Reviews, Verdict};
 
+/// Suspects are kept out only by a model that is right on this share of the validation images: one that is wrong more often
+/// than right is no witness.
+const WITNESS: f64 = 0.5;
+
 /// Who is put aside, for one list.
-#[derive(Clone, Copy, Debug)]
+#[derive(Clone, Debug)]
 pub(super) struct Aside<'a> {
     pub(super) reviews: &'a Reviews,
     pub(super) evidence: Evidence,
     pub(super) duplicates: &'a Duplicates,
     pub(super) pool: &'a Pool,
-    /// Whether suspects are kept out of training.
-    pub(super) keeps_out: bool,
+    /// How many suspects are kept out of training; 0 where they are not.
+    pub(super) kept_out: u64,
+    /// Classes whose suspects are not kept out, by label: where half of a class is suspected, the model is to blame.
+    pub(super) spared: Vec<bool>,
 }
 
 impl Aside<'_> {
@@ -29,11 +35,18 @@ impl Aside<'_> {
         self.evidence.suspects(samples, id) && self.reviews.of(id).is_none()
     }
 
+    /// Whether a sample is kept out because its label is probably wrong.
+    pub(super) fn keeps_out(&self, samples: &Samples, id: u32) -> bool {
+        let spared = || self.spared.get(self.pool.label(id) as usize).copied().unwrap_or_default();
+        self.kept_out > 0 && self.is_suspect(samples, id) && !spared()
+    }
+
     /// Whether a sample may be trained on.
     pub(super) fn allows(&self, samples: &Samples, id: u32) -> bool {
-        let is_out = |id| self.reviews.drops(id) || (self.keeps_out && self.is_suspect(samples, id));
+        let is_out = |id| self.reviews.drops(id) || self.keeps_out(samples, id);
         // Whoever stands for others must be allowed to.
-        !is_out(id) && self.duplicates.left_out_for(self.pool, id).is_none_or(is_out)
+        let cannot_stand = |id| is_out(id) || samples.is_unreadable(id);
+        !is_out(id) && self.duplicates.left_out_for(self.pool, id).is_none_or(cannot_stand)
     }
 }
 
@@ -47,27 +60,44 @@ impl Run {
     fn nobody_kept_out(&self) -> Aside<'_> {
         Aside {
             reviews: &self.reviews,
-            evidence: settings::evidence(&self.config),
+            evidence: settings::evidence(&self.config, self.pool.classes()),
             duplicates: &self.duplicates,
             pool: &self.pool,
-            keeps_out: false,
+            kept_out: 0,
+            spared: Vec::new(),
         }
     }
 
     /// Who is put aside when the next list is chosen, after the list `last`.
     ///
-    /// Only `confidence` keeps suspects out. It begins when they are `suspects.keep_out` of the pool, and ends when they are
-    /// less than half of that, so that it does not go back and forth.
-    pub(super) fn aside(&self, last: Option<&EpochRecord>) -> Aside<'_> {
+    /// Only `confidence` keeps suspects out, and only by a model that can be believed. It begins when they are
+    /// `suspects.keep_out` of the pool, and ends when they are less than half of that, so that it does not go back and forth.
+    ///
+    /// # Errors
+    /// The ledger cannot be read.
+    pub(super) fn aside(&self, last: Option<&EpochRecord>) -> Result<Aside<'_>, ServiceError> {
         let aside = self.nobody_kept_out();
         let threshold = self.config.suspects.keep_out;
-        if self.config.policy != Policy::Confidence || threshold >= 1.0 {
-            return aside;
+        let believed = self.ledger.validations()?.last().is_some_and(|validation| validation.accuracy >= WITNESS);
+        if self.config.policy != Policy::Confidence || threshold >= 1.0 || !believed {
+            return Ok(aside);
         }
+        let (suspects, classes) = (self.suspects(), self.pool.classes() as usize);
+        let (mut suspected, mut images) = (vec![0_u64; classes], vec![0_u64; classes]);
+        let count = |counts: &mut [u64], id| {
+            if let Some(count) = counts.get_mut(self.pool.label(id) as usize) {
+                *count += 1;
+            }
+        };
+        suspects.iter().for_each(|&id| count(&mut suspected, id));
+        (0..self.pool.len()).for_each(|id| count(&mut images, id));
+        let spared: Vec<bool> =
+            suspected.iter().zip(&images).map(|(suspects, images)| 2 * suspects > *images).collect();
+        let of_spared: u64 = suspected.iter().zip(&spared).filter(|(_, spared)| **spared).map(|(count, _)| count).sum();
+        let kept_out = suspects.len() as u64 - of_spared;
         let keeps_out_now = last.is_some_and(|last| last.commit.kept_out > 0);
         let enough = f64::from(self.pool.len()) * if keeps_out_now { threshold / 2.0 } else { threshold };
-        let suspects = self.suspects().len();
-        Aside { keeps_out: suspects > 0 && suspects as f64 >= enough, ..aside }
+        Ok(if kept_out as f64 >= enough { Aside { kept_out, spared, ..aside } } else { aside })
     }
 
     /// Takes in what a person has said of images since the list before.
@@ -80,7 +110,10 @@ impl Run {
     pub(super) fn honour_reviews(&mut self) -> Result<(), ServiceError> {
         let standing: Reviews = self.ledger.reviews()?.iter().filter_map(review).collect();
         let classes = u32::try_from(self.classes).unwrap_or(u32::MAX);
-        let reviews = match Reviews::read(&settings::reviews(&self.config), &self.pool, classes) {
+        // A class must have a name where classes have names.
+        let classes = self.pool.class_names().map_or(classes, |_| classes.min(self.pool.classes()));
+        let path = settings::reviews(&self.config);
+        let reviews = match Reviews::read(&path, &self.pool, classes) {
             Ok(reviews) => reviews,
             Err(error) => {
                 tracing::warn!(%error, "the reviews are passed over, those before stay in force");
@@ -88,6 +121,11 @@ impl Run {
                 standing.clone()
             }
         };
+        if reviews.is_empty() && !standing.is_empty() {
+            let news = format!("{}: has no reviews any more, {} are taken back", path.display(), standing.len());
+            tracing::warn!("{news}");
+            self.ledger.record_event("reviews", &news)?;
+        }
         if reviews != standing {
             tracing::info!(reviews = reviews.len(), before = standing.len(), "a person's reviews have changed");
         }

@@ -62,8 +62,8 @@ pub(super) struct Chosen {
     pub(super) cluster_s: f64,
     pub(super) select_s: f64,
     pub(super) cancelled: bool,
-    /// Whether suspects were kept out.
-    pub(super) keeps_out: bool,
+    /// How many suspects were kept out.
+    pub(super) kept_out: u64,
     /// Near-duplicates that nobody knew of.
     pub(super) duplicates: Vec<Duplicate>,
 }
@@ -105,8 +105,8 @@ impl Choosing<'_> {
     fn full(&self) -> Chosen {
         let start = Instant::now();
         let choices = self.finish(select::full(self.allowed()), 0);
-        let keeps_out = self.aside.keeps_out;
-        Chosen { choices, keeps_out, select_s: start.elapsed().as_secs_f64(), ..Chosen::default() }
+        let kept_out = self.aside.kept_out;
+        Chosen { choices, kept_out, select_s: start.elapsed().as_secs_f64(), ..Chosen::default() }
     }
 
     fn uniform(&self) -> Chosen {
@@ -120,7 +120,7 @@ impl Choosing<'_> {
     fn patent(&self, scorer: &Scorer) -> Result<Chosen, ChooseError> {
         let mut order = self.order(Precedence::None, 0, |id| self.allows(id));
         let quota = f64::from(self.quota());
-        let harvest = self.scan(scorer, Rule::Wrong, &mut order, (quota, 0.0, 0.0))?;
+        let harvest = self.scan(scorer, Rule::Wrong, &mut order, (quota, 0.0, 0.0), 0)?;
         let clustering = Instant::now();
         let (found, others): (Vec<u32>, Vec<u32>) = (0..harvest.seen.len() as u32)
             .partition(|&row| harvest.seen.get(row as usize).is_some_and(|seen| seen.found));
@@ -130,11 +130,7 @@ impl Choosing<'_> {
         let members: Vec<Member> = (harvest.seen.iter())
             .map(|seen| Member { sample: seen.sample, cluster: if seen.found { assigned.next() } else { None } })
             .collect();
-        let (mut mined, rest) = split(&harvest.seen, &members);
-        let finds: Vec<u32> = mined.iter().map(|member| member.sample).collect();
-        let duplicates = self.duplicates(&finds, of(&found), harvest.width, &clusters.assignment)?;
-        let thinned = self.thinned(&duplicates);
-        mined.retain(|member| thinned.binary_search(&member.sample).is_err());
+        let (mined, rest) = split(&harvest.seen, &members);
         let fraction = self.config.cluster.fraction;
         let expansions = match self.config.cluster.mode {
             ClusterMode::Thin => Vec::new(),
@@ -166,7 +162,7 @@ impl Choosing<'_> {
         let choices = self.finish(reached(choices, &harvest.seen), harvest.tally.forwards);
         let select_s = selecting.elapsed().as_secs_f64();
         let chosen = gathered(harvest, &members, clusters, self.config.cluster.distance, choices, cluster_s, select_s);
-        Ok(Chosen { order: Some(order), duplicates, ..chosen })
+        Ok(Chosen { order: Some(order), ..chosen })
     }
 
     /// The order in which the scan visits the images that are `allowed`, were not trained on, and have no answer that is
@@ -185,15 +181,18 @@ impl Choosing<'_> {
     }
 
     /// Scans until `wanted` images are found, of which an image that is no find brings `known` and every image that is
-    /// scored `along`, or the budget is spent.
+    /// scored `along`, or the budget is spent, of which so many forwards are `already`.
     pub(super) fn scan(
         &self,
         scorer: &Scorer,
         rule: Rule,
         order: &mut Order,
         (wanted, known, along): (f64, f64, f64),
+        already: u64,
     ) -> Result<Harvest, ScanError> {
-        let forwards = self.plan.forwards(self.config.mine.budget, self.quota() as usize, self.spent);
+        let spent = self.spent + self.reserved() + self.plan.cost(0, already);
+        let forwards = self.plan.forwards(self.config.mine.budget, self.quota() as usize, spent);
+        let forwards = forwards.saturating_sub(usize::try_from(already).unwrap_or(usize::MAX));
         tracing::info!(epoch = self.epoch, candidates = order.len(), wanted, forwards, "scanning");
         let limits = Limits { quota: wanted, known, along, forwards };
         let augment = settings::scan_augment(self.config, self.epoch);
@@ -224,7 +223,7 @@ impl Choosing<'_> {
     /// Cuts the choices to what the plan still pays for after the scan, and orders them.
     pub(super) fn finish(&self, choices: Vec<Choice>, forwards: u64) -> Vec<Choice> {
         let (seed, next) = (self.config.seed, self.epoch + 1);
-        let affordable = self.plan.visits_left(self.spent + self.plan.cost(0, forwards));
+        let affordable = self.plan.visits_left(self.spent + self.reserved() + self.plan.cost(0, forwards));
         select::order(&select::cut(&choices, affordable, seed, next), seed, next)
     }
 
@@ -236,6 +235,11 @@ impl Choosing<'_> {
     /// All such images.
     pub(super) fn allowed(&self) -> impl Iterator<Item = u32> {
         (0..self.pool.len()).filter(|&id| self.allows(id))
+    }
+
+    /// Work that is not to be spent yet: that of the last part of the plan, until it begins.
+    fn reserved(&self) -> f64 {
+        self.plan.reserved(self.config.plan.finish, self.spent)
     }
 
     /// How large the next subset is to be.
@@ -272,7 +276,7 @@ pub(super) fn gathered(
     Chosen {
         choices,
         order: None,
-        keeps_out: false,
+        kept_out: 0,
         duplicates: Vec::new(),
         mined: harvest.found() as u64,
         clusters_of_seen: members.iter().map(|member| member.cluster).collect(),

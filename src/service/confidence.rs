@@ -5,12 +5,16 @@ use std::time::Instant;
 
 use super::choose::{ChooseError, Choosing, Chosen, gathered};
 use crate::cluster::Clusters;
+use crate::config::Others;
 use crate::draw::{Draws, Stream};
 use crate::ledger::NONE;
-use crate::mine::{Harvest, Precedence, Rule, Seen};
+use crate::mine::{Ended, Harvest, Precedence, Rule, Seen};
 use crate::score::Scorer;
 use crate::select::{self, Candidate, Favour, Member, Stock};
 use crate::spool::Numbers;
+
+/// For the sake of its class an image counts for at most so many times what it would otherwise.
+const MOST: f64 = 4.0;
 
 impl Choosing<'_> {
     /// An image is looked at by its answer, if it has one that still holds, from a training visit or an earlier scan, and
@@ -23,18 +27,22 @@ impl Choosing<'_> {
     /// the budget ended the scan. Which of its candidates a scan comes to is not even: weights make up for that.
     ///
     /// A class of few images has a quota of its own ([`select::quotas`]): more of its images are looked at and drawn.
+    ///
+    /// Suspects that are kept out are no candidates; those that models have come to believe are.
     pub(super) fn confidence(&self, scorer: &Scorer) -> Result<Chosen, ChooseError> {
-        if self.aside.keeps_out {
-            return self.even(scorer);
-        }
         let rule = Rule::NotConfident(self.config.mine.confident as f32);
+        let rechecked = self.recheck(scorer, rule)?;
+        if self.aside.kept_out > 0 && self.config.suspects.others == Others::Even {
+            return Ok(self.even(rechecked));
+        }
         let extras = self.plan.extras(self.config);
         let quota = f64::from(self.quota());
         let mut order = self.order(Precedence::Stalest, self.config.mine.stale, |id| self.allows(id));
         let mut brings = 0.0;
         self.fresh(rule, |_, find| brings += if find { 1.0 } else { extras.share });
         let along = if order.is_empty() { 0.0 } else { brings / order.len() as f64 };
-        let mut harvest = self.scan(scorer, rule, &mut order, (quota, extras.share, along))?;
+        let already = rechecked.as_ref().map_or(0, |rechecked| rechecked.tally.forwards);
+        let mut harvest = self.scan(scorer, rule, &mut order, (quota, extras.share, along), already)?;
         let clustering = Instant::now();
         let clusters = self.cluster((&harvest.embeddings).into(), harvest.width)?;
         let scanned_samples: Vec<u32> = harvest.seen.iter().map(|seen| seen.sample).collect();
@@ -46,6 +54,10 @@ impl Choosing<'_> {
         let cluster_s = clustering.elapsed().as_secs_f64();
         let selecting = Instant::now();
         let (mut mined, mut known) = scanned(&harvest, &clusters.assignment);
+        for seen in rechecked.iter().flat_map(|rechecked| self.believed(rechecked)) {
+            let candidate = Candidate { member: Member { sample: seen.sample, cluster: None }, reach: 1.0 };
+            if seen.found { &mut mined } else { &mut known }.push(candidate);
+        }
         let thinned = self.thinned(&duplicates);
         for candidates in [&mut mined, &mut known] {
             candidates.retain(|candidate| thinned.binary_search(&candidate.member.sample).is_err());
@@ -60,55 +72,74 @@ impl Choosing<'_> {
                 if find { &mut mined } else { &mut known }.push(Candidate { member, reach: reach as f32 });
             }
         });
-        let times = |raised: f64, common: f64| if common > 0.0 { raised / common } else { 1.0 };
+        // As likely as others are to be looked at, one way or the other.
+        let common = share.max(harvest.seen.len() as f64 / order.len().max(1) as f64);
         let favour = |sample: u32| {
             let Some(quota) = quota_of(sample) else { return Favour::NONE };
             let is_fresh = || self.samples.is_fresh(sample, self.epoch, self.config.mine.stale);
-            let reach = if quota.fresh > share && is_fresh() { times(quota.fresh, share) } else { 1.0 };
-            Favour { reach, share: times(quota.extras, extras.share) }
+            let raised = quota.fresh > common && is_fresh();
+            Favour { reach: if raised { (quota.fresh / common).min(MOST) } else { 1.0 }, share: quota.extras }
         };
         let choices = select::confidence(&mined, &known, extras, favour, self.config.seed, self.epoch + 1);
-        let choices = self.finish(choices, harvest.tally.forwards);
-        let members: Vec<Member> = (harvest.seen.iter().enumerate())
+        let choices = self.finish(choices, harvest.tally.forwards + already);
+        let mut members: Vec<Member> = (harvest.seen.iter().enumerate())
             .map(|(row, seen)| Member { sample: seen.sample, cluster: clusters.assignment.get(row).copied() })
             .collect();
+        if let Some(rechecked) = rechecked {
+            members.extend(without_cluster(&rechecked));
+            add(&mut harvest, rechecked);
+        }
         let select_s = selecting.elapsed().as_secs_f64();
         let chosen = gathered(harvest, &members, clusters, self.config.cluster.distance, choices, cluster_s, select_s);
-        Ok(Chosen { order: Some(order), duplicates, ..chosen })
+        Ok(Chosen { order: Some(order), duplicates, kept_out: self.aside.kept_out, ..chosen })
     }
 
-    /// Where suspects are kept out, the rest is chosen evenly: what the model does not get right there is what it cannot be
-    /// sure of in spite of right labels and what are wrong labels that nobody suspects, and none of it is worth more than
-    /// any other image.
-    ///
-    /// A scan looks at suspects that were not scored for `suspects.recheck` epochs; those that models have come to believe
-    /// are let back in.
-    fn even(&self, scorer: &Scorer) -> Result<Chosen, ChooseError> {
-        let rule = Rule::NotConfident(self.config.mine.confident as f32);
-        let is_suspect = |id| self.aside.is_suspect(self.samples, id);
-        let mut order = self.order(Precedence::Stalest, self.config.suspects.recheck, is_suspect);
-        let harvest = self.scan(scorer, rule, &mut order, (f64::INFINITY, 0.0, 0.0))?;
+    /// While suspects are kept out, those that were not scored for `suspects.recheck` epochs are scored again, and with them
+    /// images that could not be read.
+    fn recheck(&self, scorer: &Scorer, rule: Rule) -> Result<Option<Harvest>, ChooseError> {
+        if self.aside.kept_out == 0 {
+            return Ok(None);
+        }
+        let (recheck, even) = (self.config.suspects.recheck, self.config.suspects.others == Others::Even);
+        let wanted =
+            |id| self.aside.keeps_out(self.samples, id) || (even && self.samples.is_unreadable(id) && self.allows(id));
+        let mut order = self.order(Precedence::Stalest, recheck, wanted);
+        Ok(Some(self.scan(scorer, rule, &mut order, (f64::INFINITY, 0.0, 0.0), 0)?))
+    }
+
+    /// Those that models have come to believe.
+    fn believed<'a>(&'a self, rechecked: &'a Harvest) -> impl Iterator<Item = &'a Seen> {
+        rechecked.seen.iter().filter(|seen| {
+            let left_out = self.aside.duplicates.left_out_for(self.pool, seen.sample).is_some();
+            !left_out && !self.aside.evidence.would_suspect(self.samples, seen.sample, seen.prediction.p_label)
+        })
+    }
+
+    /// Where suspects are kept out, the rest at random.
+    fn even(&self, rechecked: Option<Harvest>) -> Chosen {
         let selecting = Instant::now();
-        let believed =
-            |seen: &&Seen| !self.aside.evidence.would_suspect(self.samples, seen.sample, seen.prediction.p_label);
-        let turned = harvest.seen.iter().filter(believed).map(|seen| seen.sample);
+        let harvest = rechecked.unwrap_or_default();
+        let turned = self.believed(&harvest).map(|seen| seen.sample);
         let (seed, next) = (self.config.seed, self.epoch + 1);
         let others = self.allowed().filter(|&id| !self.samples.is_unreadable(id));
         let choices = select::uniform(others.chain(turned), self.quota(), seed, next);
         let choices = self.finish(choices, harvest.tally.forwards);
         let select_s = selecting.elapsed().as_secs_f64();
-        let distance = self.config.cluster.distance;
-        let members: Vec<Member> =
-            harvest.seen.iter().map(|seen| Member { sample: seen.sample, cluster: None }).collect();
+        let (members, distance) = (without_cluster(&harvest).collect::<Vec<_>>(), self.config.cluster.distance);
         let chosen = gathered(harvest, &members, Clusters::none(0), distance, choices, 0.0, select_s);
-        Ok(Chosen { order: Some(order), keeps_out: true, ..chosen })
+        Chosen { kept_out: self.aside.kept_out, ..chosen }
     }
 
     /// What there is of each class.
     fn stocks(&self, rule: Rule, mined: &[Candidate], known: &[Candidate]) -> Vec<Stock> {
         let mut stocks = vec![Stock::default(); self.pool.classes() as usize];
         let mut add = |sample: u32, part: fn(&mut Stock) -> &mut f64| {
-            if let Some(stock) = stocks.get_mut(self.pool.label(sample) as usize) {
+            // A person may have given it a label that the pool's list does not have.
+            let label = self.pool.label(sample) as usize;
+            if label >= stocks.len() {
+                stocks.resize(label + 1, Stock::default());
+            }
+            if let Some(stock) = stocks.get_mut(label) {
                 *part(stock) += 1.0;
             }
         };
@@ -132,6 +163,20 @@ impl Choosing<'_> {
             let cluster = self.samples.cluster.get(sample as usize).copied().filter(|&cluster| cluster != NONE);
             visit(Member { cluster, sample }, rule.finds(&said, self.pool.label(sample)));
         }
+    }
+}
+
+fn without_cluster(harvest: &Harvest) -> impl Iterator<Item = Member> {
+    harvest.seen.iter().map(|seen| Member { sample: seen.sample, cluster: None })
+}
+
+/// What another scan brought in, besides.
+fn add(harvest: &mut Harvest, other: Harvest) {
+    harvest.seen.extend(other.seen);
+    harvest.skipped.extend(other.skipped);
+    harvest.tally.add(&other.tally);
+    if other.ended == Ended::Cancelled {
+        harvest.ended = Ended::Cancelled;
     }
 }
 

@@ -66,6 +66,9 @@ pub enum ServiceError {
     /// No image of a set could be read.
     #[error("{}: none of its {images} images could be read; the first: {first}", list.display())]
     NothingReadable { list: PathBuf, images: usize, first: String },
+    /// A person has dropped everything.
+    #[error("{}: drops every image of the pool, so that there is nothing to train on; take some of it back", reviews.display())]
+    NobodyLeft { reviews: PathBuf },
     /// The trainer failed for good.
     #[error("the training step of epoch {epoch} failed {attempts} times, the last time so: {reason}")]
     Training { epoch: u32, attempts: u32, reason: String },

@@ -77,7 +77,13 @@ impl Plan {
 
     /// Whether, after `spent`, only the share `finish` of the planned work is left, or less.
     pub fn finishes(&self, finish: f64, spent: f64) -> bool {
-        self.total.is_some_and(|total| finish > 0.0 && self.left(spent) <= finish * total)
+        // A hundredth more is not worth a list of its own.
+        self.total.is_some_and(|total| finish > 0.0 && self.left(spent) <= (finish + 0.01) * total)
+    }
+
+    /// Work of the last part of the plan, the share `finish`, that is not to be spent before it begins.
+    pub fn reserved(&self, finish: f64, spent: f64) -> f64 {
+        if self.finishes(finish, spent) { 0.0 } else { finish * self.total.unwrap_or(0.0) }
     }
 
     /// Forwards that a scan may take, when `spent` is spent and it is to feed about `feeds` visits.
@@ -115,7 +121,11 @@ mod tests {
         assert_eq!(Plan { total: None, forward: 0.25 }.visits_left(1e9), usize::MAX);
         assert!(!PLAN.is_done(990.0) && PLAN.is_done(990.5));
         assert!(!Plan { total: None, forward: 0.25 }.is_done(1e9));
-        assert!(PLAN.finishes(0.25, 750.0) && !PLAN.finishes(0.25, 749.0) && !PLAN.finishes(0.0, 1000.0));
+        assert!(PLAN.finishes(0.25, 740.0) && !PLAN.finishes(0.25, 739.0) && !PLAN.finishes(0.0, 1000.0));
+        assert_eq!(
+            (PLAN.reserved(0.25, 100.0), PLAN.reserved(0.25, 750.0), PLAN.reserved(0.0, 0.0)),
+            (250.0, 0.0, 0.0)
+        );
         assert!(!Plan { total: None, forward: 0.25 }.finishes(0.9, 1e9));
     }
 

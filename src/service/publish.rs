@@ -34,6 +34,10 @@ impl Run {
         let allowed = (0..self.pool.len()).filter(|&id| !self.reviews.drops(id));
         let choices = select::initial(allowed, select::share_count(self.pool.len(), fraction), seed);
         let choices = select::cut(&choices, affordable, seed, 0);
+        if choices.is_empty() {
+            let reviews = settings::reviews(&self.config);
+            return Err(ServiceError::NobodyLeft { reviews });
+        }
         let chosen = Chosen { choices: select::order(&choices, seed, 0), ..Chosen::default() };
         self.publish(0, None, &chosen)
     }
@@ -91,12 +95,12 @@ impl Run {
             ids: self.suspects(),
             pool,
             samples,
-            kept_out: chosen.keeps_out,
+            kept_out: chosen.kept_out > 0,
             absolute: config.lists.paths == ListPaths::Absolute,
         };
         suspects::publish(&config.lists.folder.join(suspects::LIST_FILE), &suspects)?;
         let suspects = suspects.ids.len() as u64;
-        let kept_out = if chosen.keeps_out { suspects } else { 0 };
+        let kept_out = chosen.kept_out;
         let mut known = self.duplicates.clone();
         known.extend(chosen.duplicates.iter().copied());
         let absolute = config.lists.paths == ListPaths::Absolute;

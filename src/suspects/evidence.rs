@@ -15,7 +15,16 @@ pub struct Evidence {
     pub scores: u8,
 }
 
+/// Whoever says less than this share of what a blind guess would give to a label doubts it, however many classes there are.
+const OF_CHANCE: f64 = 0.6;
+
 impl Evidence {
+    /// A mean below `p_label`, and below 0.6 of a blind guess among so many classes, over `scores` models.
+    pub fn new(p_label: f64, scores: u8, classes: u32) -> Self {
+        let chance = 1.0 / f64::from(classes.max(1));
+        Self { p_label: p_label.min(OF_CHANCE * chance) as f32, scores }
+    }
+
     /// Whether a sample is a suspect.
     pub fn suspects(self, samples: &Samples, id: u32) -> bool {
         self.holds(samples.evidence(id, None))
@@ -37,6 +46,13 @@ mod tests {
     use crate::prediction::Prediction;
 
     #[test]
+    fn many_classes_leave_little_for_each() {
+        assert_eq!(Evidence::new(0.06, 2, 2).p_label, 0.06);
+        assert_eq!(Evidence::new(0.06, 2, 100).p_label, 0.006);
+        assert_eq!(Evidence::new(0.0, 2, 100).p_label, 0.0);
+    }
+
+    #[test]
     fn by_hand() {
         let evidence = Evidence { p_label: 0.05, scores: 2 };
         let mut samples = Samples::new(2);
@@ -47,12 +63,12 @@ mod tests {
         };
         let once = say(1, 0.01);
         assert!(!evidence.suspects(&once, 0), "one model is not enough");
-        assert!(evidence.would_suspect(&once, 0, 0.06), "0.3 x 0.01 + 0.7 x 0.06 = 0.045");
-        assert!(!evidence.would_suspect(&once, 0, 0.08), "0.3 x 0.01 + 0.7 x 0.08 = 0.059");
-        let twice = say(2, 0.06);
+        assert!(evidence.would_suspect(&once, 0, 0.08), "(0.01 + 0.08) / 2 = 0.045");
+        assert!(!evidence.would_suspect(&once, 0, 0.10), "(0.01 + 0.10) / 2 = 0.055");
+        let twice = say(2, 0.08);
         assert!(evidence.suspects(&twice, 0) && !evidence.suspects(&twice, 1) && !evidence.suspects(&twice, 2));
         assert!(evidence.would_suspect(&twice, 0, f32::NAN), "an image that cannot be read says nothing");
-        // 0.3 x 0.045 + 0.7 x 0.5 = 0.36: the prediction has turned.
+        // (0.045 + 0.5) / 2 = 0.27: the prediction has turned.
         assert!(!evidence.suspects(&say(3, 0.5), 0));
     }
 }

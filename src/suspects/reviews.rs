@@ -216,9 +216,13 @@ fn found(mut rows: Rows, pool: &Pool, problems: &mut Problems<'_>) -> Reviews {
         if rows.is_empty() {
             break;
         }
-        let listed = rows.remove(pool.listed(id));
-        if let Some((_, verdict)) = listed.or_else(|| rows.remove(pool.path(id).as_os_str().as_bytes())) {
-            verdicts.insert(id, verdict);
+        let rows = [rows.remove(pool.listed(id)), rows.remove(pool.path(id).as_os_str().as_bytes())];
+        for (line, verdict) in rows.into_iter().flatten() {
+            if verdicts.insert(id, verdict).is_some_and(|other| other != verdict) {
+                let path = pool.path(id);
+                problems
+                    .add(line, format!("another row says something else of {}; keep one of the two", path.display()));
+            }
         }
     }
     let mut strangers: Vec<(u64, Vec<u8>)> = rows.into_iter().map(|(path, (line, _))| (line, path)).collect();

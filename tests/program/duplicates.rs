@@ -116,22 +116,11 @@ fn of_two_that_are_nearly_the_same_one_is_trained_on() {
 }
 
 #[test]
-fn mistakes_that_are_nearly_the_same_are_thinned_too() {
+fn the_publication_is_followed_to_the_letter() {
     let workshop = workshop("policy: patent\ncluster: {mode: expand, fraction: 0.01}\n");
     workshop.drop_in(0, skilled());
     workshop.mine(0).well();
-    let (first, second) = (list(&workshop, 0), list(&workshop, 1));
-    let first = paths(&first);
-    let mistakes: BTreeSet<String> =
-        second.iter().filter(|line| line.stratum == "mined").map(|line| line.path.clone()).collect();
-    let both = pairs(|path| mistakes.contains(path));
-    assert!(both.iter().all(|(at, _)| disputed(*at)), "{both:?}");
-    let rows = duplicates(&workshop);
-    assert!(rows.iter().filter(|row| row["thinned"] == "yes").count() > 2);
-    for row in rows.iter().filter(|row| row["thinned"] == "yes") {
-        assert!(mistakes.contains(&row["kept_path"]) && !mistakes.contains(&row["path"]));
-        assert!(!first.contains(&row["path"]) && !first.contains(&row["kept_path"]));
-    }
+    assert!(duplicates(&workshop).is_empty());
 }
 
 #[test]
@@ -139,11 +128,15 @@ fn a_model_that_finds_all_alike_thins_nothing() {
     // Nobody looks like anybody else, and a radius is as far as this model can see.
     let workshop = workshop("cluster: {duplicates: 1.0, groups: 1}\n");
     workshop.drop_in(0, skilled());
-    let log = workshop.mine(0);
-    assert_eq!(log.code, Some(0), "{}", log.log);
-    let alike = log.log.split("alike_to_the_model=").nth(1).unwrap().split(' ').next().unwrap();
+    workshop.mine(0).well();
     let rows = duplicates(&workshop);
-    assert!(alike.parse::<usize>().unwrap() > 2 * rows.len(), "{alike}");
+    let first = paths(&list(&workshop, 0));
+    // Though everything is as near as can be, each copy is found, and hardly anything else.
+    let scanned = pairs(|path| !first.contains(path));
+    for (_, pair) in &scanned {
+        let of = |row: &&BTreeMap<String, String>| pair.contains(&row["path"]) && pair.contains(&row["kept_path"]);
+        assert!(rows.iter().any(|row| of(&row)), "{pair:?}");
+    }
     let copies =
         |row: &&BTreeMap<String, String>| row["path"].starts_with("again") || row["kept_path"].starts_with("again");
     assert!(rows.iter().filter(|row| !copies(row)).count() <= 2, "{rows:?}");

@@ -21,6 +21,8 @@ pub(super) struct Account {
     pub(super) ended_by: String,
     /// Whether it ended before its learning rate had come down, as far as it was planned at all.
     pub(super) ended_early: bool,
+    /// How many images a person has reviewed.
+    pub(super) reviews: usize,
     /// The cost up to and with each validated epoch, and the accuracy then.
     pub(super) validations: Vec<Validated>,
 }
@@ -89,6 +91,7 @@ impl Account {
                 selecting: totals.select_s,
             },
             ended_early: ended_early(config, &reason),
+            reviews: ledger.reviews()?.len(),
             ended_by: reason,
             validations,
         })

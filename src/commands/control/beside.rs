@@ -132,5 +132,12 @@ fn notes(run: &Account, control: &Account) -> Vec<String> {
             run.ended_by
         ));
     }
+    if run.reviews > 0 {
+        notes.push(format!(
+            "A person's reviews ({} in the run) hold in the control from its first list on, in the run from the list that \
+             followed them.",
+            run.reviews
+        ));
+    }
     notes
 }

@@ -33,6 +33,7 @@ pub(super) struct Known {
     pub(super) reviews: Reviews,
     /// Images that are so alike that one stands for the other.
     pub(super) duplicates: Duplicates,
+    classes: u32,
 }
 
 /// Those settings of a run that decide about an image, as the ledger has them; nothing where it has none of that name.
@@ -47,8 +48,8 @@ pub(super) struct Rules {
     /// Epochs after which an answer no longer counts.
     stale: Option<u32>,
     cost: Option<f64>,
-    /// What makes an image a suspect.
-    evidence: Option<Evidence>,
+    /// What makes an image a suspect: a mean below this, over so many models.
+    suspects: Option<(f64, f64)>,
 }
 
 impl Rules {
@@ -63,9 +64,7 @@ impl Rules {
             fraction: number("/cluster/fraction"),
             stale: config.pointer("/mine/stale").and_then(Value::as_u64).and_then(|stale| u32::try_from(stale).ok()),
             cost: number("/plan/cost"),
-            evidence: number("/suspects/p_label")
-                .zip(number("/suspects/scores"))
-                .map(|(p_label, scores)| Evidence { p_label: p_label as f32, scores: scores as u8 }),
+            suspects: number("/suspects/p_label").zip(number("/suspects/scores")),
         }
     }
 }
@@ -90,6 +89,9 @@ pub(super) fn read(ledger: Ledger, config: &Config, pool: &Pool) -> anyhow::Resu
     loop {
         let epochs = ledger.epochs()?;
         let samples = ledger.read_samples(len);
+        let reviews = ledger.reviews()?.iter().filter_map(review).collect();
+        let mut duplicates = Duplicates::default();
+        duplicates.extend(ledger.duplicates()?);
         let last = |epoch: Option<&EpochRecord>| epoch.map(|epoch| epoch.commit.epoch);
         if last(epochs.last()) == last(ledger.last_epoch()?.as_ref()) {
             match samples {
@@ -97,10 +99,8 @@ pub(super) fn read(ledger: Ledger, config: &Config, pool: &Pool) -> anyhow::Resu
                     let run = last(epochs.last()).map(|epoch| ledger.run_of(epoch)).transpose()?.flatten();
                     let rules = run.map(|record| Rules::of(&record.run));
                     let samples = samples.unwrap_or_else(|| Samples::new(len));
-                    let reviews = ledger.reviews()?.iter().filter_map(review).collect();
-                    let mut duplicates = Duplicates::default();
-                    duplicates.extend(ledger.duplicates()?);
-                    return Ok(Known { ledger, epochs, samples, rules, reviews, duplicates });
+                    let classes = pool.classes();
+                    return Ok(Known { ledger, epochs, samples, rules, reviews, duplicates, classes });
                 }
                 Err(error) if failures == ATTEMPTS => return Err(error.into()),
                 Err(_) => failures += 1,
@@ -158,7 +158,8 @@ impl Known {
             cut: self.was_cut(last, pool.len()),
             dropped: self.reviews.drops(id),
             suspect: self.is_suspect(id),
-            left_out_for: self.duplicates.left_out_for(pool, id).map(|kept| pool.path(kept)),
+            left_out_for: self.left_out_for(pool, id, last).map(|kept| pool.path(kept)),
+            unreadable_now: self.samples.is_unreadable(id),
             label: pool.label(id),
             last_trained: self.last_trained(id),
             last_scored: self.last_scored(id),
@@ -168,10 +169,20 @@ impl Known {
         })
     }
 
+    /// The image that stands for this one, if it may.
+    fn left_out_for(&self, pool: &Pool, id: u32, last: &EpochRecord) -> Option<u32> {
+        let may = |kept: &u32| {
+            let suspected = last.commit.kept_out > 0 && self.is_suspect(*kept);
+            !suspected && !self.reviews.drops(*kept) && !self.samples.is_unreadable(*kept)
+        };
+        self.duplicates.left_out_for(pool, id).filter(may)
+    }
+
     /// Whether its label is probably wrong, and no person has said anything about it.
     pub(super) fn is_suspect(&self, id: u32) -> bool {
-        let evidence = self.rules.as_ref().and_then(|rules| rules.evidence);
-        evidence.is_some_and(|evidence| evidence.suspects(&self.samples, id)) && self.reviews.of(id).is_none()
+        let Some((p_label, scores)) = self.rules.as_ref().and_then(|rules| rules.suspects) else { return false };
+        let evidence = Evidence::new(p_label, scores as u8, self.classes);
+        evidence.suspects(&self.samples, id) && self.reviews.of(id).is_none()
     }
 
     /// Whether a list is as long as the plan still paid for after its scan, and so was cut to that length.

@@ -49,6 +49,8 @@ pub(super) struct Case<'a> {
     pub(super) dropped: bool,
     /// Whether its label is probably wrong.
     pub(super) suspect: bool,
+    /// Whether its image could not be read when it was to be scored last.
+    pub(super) unreadable_now: bool,
     /// The image that stands for it.
     pub(super) left_out_for: Option<PathBuf>,
     pub(super) label: u32,
@@ -72,7 +74,13 @@ impl Case<'_> {
             return Reason::new("near_duplicate", format!("it is nearly the same as {kept}, which stands for it"));
         }
         match (self.rules.policy.as_str(), self.commit.epoch.checked_sub(1)) {
-            (_, Some(_)) if self.commit.kept_out > 0 => self.even(),
+            (_, Some(_)) if self.commit.strata.full > 0 => Reason::new(
+                "cut",
+                "the list was to train on the whole pool, was cut at random to what the planned work still paid for, and it \
+                 fell out",
+            ),
+            (_, Some(_)) if self.suspect && self.commit.kept_out > 0 => self.suspected(),
+            ("confidence", Some(_)) if self.commit.strata.uniform > 0 && !self.unreadable_now => self.even(),
             (_, None) | ("uniform", _) => self.not_drawn(),
             ("confidence" | "patent", Some(scanned_by)) => self.scanned(scanned_by),
             (policy, _) => unknown(&format!("nothing is known here of the policy {policy}")),
@@ -91,19 +99,20 @@ impl Case<'_> {
         )
     }
 
-    /// Where suspects are kept out, the list is drawn from the others.
-    fn even(&self) -> Reason {
+    fn suspected(&self) -> Reason {
         let kept_out = self.commit.kept_out;
-        if self.suspect {
-            return Reason::new(
-                "suspect",
-                format!(
-                    "its label is probably wrong, and so are those of {kept_out} images in all, which are kept out; see \
-                     suspects.csv, and say keep in reviews.csv if it is right"
-                ),
-            );
-        }
-        let size = self.commit.strata.size().unwrap_or_default();
+        Reason::new(
+            "suspect",
+            format!(
+                "its label is probably wrong, one of {kept_out} that are kept out; see suspects.csv, and say keep in \
+                 reviews.csv if it is right"
+            ),
+        )
+    }
+
+    /// Where suspects are kept out, the list may be drawn from the others at random.
+    fn even(&self) -> Reason {
+        let (kept_out, size) = (self.commit.kept_out, self.commit.strata.size().unwrap_or_default());
         Reason::new(
             "not_drawn",
             format!("{kept_out} suspects are kept out, and of the others {size} were drawn at random: not this one"),

@@ -48,7 +48,14 @@ fn the_least_config_has_the_documented_defaults() {
     assert_eq!(config.cluster, cluster);
     assert_eq!(config.extras, ExtrasConfig { share: OrAuto::Auto, exponent: OrAuto::Auto });
     assert_eq!(config.classes, ClassesConfig { floor: 1.0 });
-    let suspects = SuspectsConfig { p_label: 0.06, scores: 2, keep_out: 0.05, recheck: 5, reviews: None };
+    let suspects = SuspectsConfig {
+        p_label: 0.05,
+        scores: 2,
+        keep_out: 0.05,
+        recheck: 3,
+        others: Others::Confidence,
+        reviews: None,
+    };
     assert_eq!(config.suspects, suspects);
     let formats = vec![ListFormat::Txt, ListFormat::Csv];
     assert_eq!(config.lists, ListsConfig { folder: "lists".into(), formats, paths: ListPaths::Absolute });
