@@ -209,7 +209,7 @@ fn a_favoured_image_comes_more_often_and_weighs_no_less() {
         .map(|sample| Candidate { member: member(sample % 40 + 40 * (sample / 40), sample / 40), reach: 0.5 })
         .collect();
     let favoured = |sample: u32| sample % 40 >= 20;
-    let favour = |sample| if favoured(sample) { Favour { reach: 1.0, share: 3.0 } } else { Favour::NONE };
+    let favour = |sample| if favoured(sample) { Favour { reach: 1.0, share: 0.6 } } else { Favour::NONE };
     let mut counts = [0u32; 80];
     for epoch in 0..4000 {
         for choice in select::confidence(&[], &known, Extras { share: 0.2, exponent: 1.0 }, favour, 11, epoch) {
