@@ -10,7 +10,7 @@ use super::workshop::{Workshop, images};
 const POOL: usize = 400;
 /// Every so-many-th label of the pool is wrong.
 const WRONG: usize = 8;
-const P_LABEL: f64 = 0.05;
+const P_LABEL: f64 = 0.04;
 
 /// Everything is scanned, and nothing comes along with what is mined.
 const CONFIG: &str = r#"
