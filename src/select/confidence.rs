@@ -20,7 +20,7 @@ pub struct Candidate {
 /// for that: a class that is favoured is to count for more.
 #[derive(Clone, Copy, Debug, PartialEq)]
 pub struct Favour {
-    /// How many times likelier to be looked at, at least 1; [`Candidate::reach`] is what came of it.
+    /// How many times likelier to be looked at, at least 1; the reach of the [`Candidate`] is what came of it.
     pub reach: f64,
     /// The probability of being drawn from the known, where that is more than the share of the others.
     pub share: f64,
