@@ -55,6 +55,8 @@ def network(classes, seed):
                          "bench/requirements-torch.txt")
             ours[name] = weights
     model.load_state_dict(ours)
+    # timm's own start is for training from scratch, and too large for this.
+    model.classifier.reset_parameters()
     return model.eval()
 
 
