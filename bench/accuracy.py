@@ -147,6 +147,8 @@ def run(task, arm, budget, condition, seed, price, rate=None, machine=None):
         arguments = settings_of(task, folder, seed, settings, pool)
         accuracy, right = by_class(arguments, checkpoint(folder, best), task.lists / "test.txt")
         tested = {"accuracy": accuracy, "class_mean": statistics.mean(right.values()), "by_class": right}
+        for name in task.stated:
+            tested[f"{name}_accuracy"], _ = by_class(arguments, checkpoint(folder, best), task.lists / f"{name}.txt")
     result = {
         "task": task.name, "arm": arm, "budget": budget, "condition": condition, "seed": seed, "settings": settings, "pool": size, **tested,
         "best_accuracy": status["outcome"]["best_accuracy"], "best_epoch": best,

@@ -34,7 +34,8 @@ def write_list(path, rows):
 def settings_of(task, folder, seed, settings, pool):
     """The `--config FILE` and `--set KEY=VALUE` words of a run in a folder of its own."""
     everything = {
-        "seed": seed, "pool.train": pool, "model.start": folder / "start.onnx", "state.folder": folder / "state",
+        "seed": seed, "pool.train": pool, "pool.validation": folder / "validation.txt",
+        "model.start": folder / "start.onnx", "state.folder": folder / "state",
         "lists.folder": folder / "lists", "checkpoint.folder": folder / "watch", "cache.folder": WORK / "cache",
         # Only the benchmark looks at the test images, once a run.
         "pool.test": "",
@@ -45,10 +46,11 @@ def settings_of(task, folder, seed, settings, pool):
 
 
 def new_folder(task, folder, seed):
-    """An empty folder with the starting weights of a seed."""
+    """An empty folder with the starting weights of a seed, and the validation images."""
     shutil.rmtree(folder, ignore_errors=True)
     folder.mkdir(parents=True)
     task.start(task.classes, seed, folder / "start.onnx")
+    task.write_validation(folder / "validation.txt")
 
 
 def gleaner_run(task, folder, seed, settings, pool):

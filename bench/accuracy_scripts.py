@@ -31,7 +31,7 @@ class Script:
 
     def __init__(self, task, folder, seed, settings, pool, budget, price):
         programs.new_folder(task, folder, seed)
-        self.task, self.folder, self.seed, self.price = task, folder, seed, price
+        self.folder, self.seed, self.price = folder, seed, price
         self.arguments = programs.settings_of(task, folder, seed, settings, pool)
         self.images = programs.read_list(pool)
         # In training visits.
@@ -71,7 +71,7 @@ class Script:
         return numpy.array(losses, dtype=float)
 
     def validate(self):
-        accuracy, _ = programs.by_class(self.arguments, self.newest, self.task.lists / "validation.txt")
+        accuracy, _ = programs.by_class(self.arguments, self.newest, self.folder / "validation.txt")
         self.validations.append((self.steps - 1, self.cost(), accuracy))
 
     def status(self):

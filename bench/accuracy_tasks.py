@@ -25,7 +25,7 @@ class Task:
     name: str
     title: str
     config: Path
-    # With pool.txt, validation.txt and test.txt.
+    # With pool.txt, validation.txt and test.txt; what further lists there are to test on stands in `stated`.
     lists: Path
     classes: int
     # Writes the starting graph of a seed: start(classes, seed, path).
@@ -36,8 +36,10 @@ class Task:
     rate: float
     # ... which then stands here, by arm or by (arm, condition).
     rates: dict = field(default_factory=dict)
-    # The pool is so many images of the list, always the same; None: all.
-    drawn: int | None = None
+    # The pool and the validation images are so large a share of their lists, always the same.
+    drawn: float = 1.0
+    # Lists beside the test whose accuracy is kept with a result, but is in no table.
+    stated: tuple = ()
     # The price of a forward is measured on so many images of the pool; None: all.
     priced: int | None = None
     # Shares of the full cost, for arms and conditions that have none of their own; by (arm, condition) further ones.
@@ -57,8 +59,18 @@ class Task:
 
     def images(self):
         """The pool as it is: (absolute path, label) of each image."""
-        rows = programs.read_list(self.lists / "pool.txt")
-        return rows if self.drawn is None else sorted(random.Random(self.name).sample(rows, self.drawn))
+        return self.some_of("pool.txt")
+
+    def some_of(self, name):
+        """The images of a list that the task uses, in the order of the list."""
+        rows = programs.read_list(self.lists / name)
+        if self.drawn == 1:
+            return rows
+        return [rows[place] for place in sorted(random.Random(name).sample(range(len(rows)), round(self.drawn * len(rows))))]
+
+    def write_validation(self, path):
+        """The validation images as a list."""
+        programs.write_list(path, self.some_of("validation.txt"))
 
     def pool(self, condition, seed):
         """The pool under a condition, with the wrong labels of the seed."""
@@ -104,7 +116,8 @@ TASKS = {task.name: task for task in [
          # At three fifths of what A30 costs, to tell what choosing gives from what ending sooner gives.
          also={("B", "noise-20"): [1.5], ("K", "noise-20"): [1.5]}),
     Task("fashion-resnet18", "a fifth of Fashion-MNIST, ResNet-18", **FASHION,
-         start=new_network("resnet18", "--stem", "small"), full=10, rate=0.05, drawn=11_000, priced=4000, **FEW),
+         start=new_network("resnet18", "--stem", "small"), full=10, rate=0.05, drawn=0.2, priced=4000, **FEW),
     Task("photos-efficientnet", "photographs, a pretrained EfficientNet-Lite0", harness.ROOT / "bench/photos.yaml",
-         harness.ROOT / "bench/data/photos", 11, start=pretrained, full=4, rate=0.01, priced=1500, **FEW),
+         harness.ROOT / "bench/data/photos", 11, start=pretrained, full=4, rate=0.03, priced=1500,
+         stated=("unseen",), **FEW),
 ]}
