@@ -11,9 +11,9 @@ same files.
 
 What is a fair test? There are only 250 things to be seen. With so few of them a test on things that the pool does not have
 says more about which things these are than about the training: a linear classifier on the pretrained network's features is
-right for 65% of them, against 89% for new images of things it knows, and some steps of fine-tuning on the pool make the
-former worse. By such a test training less would cost nothing, and every arm that saves work would look good. So the lists are
-divided by image: pool, validation and test have the same things, each image with a crop, size, place, angle, light and
+right for 65% of them, against 89% for new images of things it knows, and in a short trial more fine-tuning on the pool did
+not raise the former. By such a test training less would cost little, and every arm that saves work would look good. So the
+lists are divided by image: pool, validation and test have the same things, each image with a crop, size, place, angle, light and
 focus of its own, and the test asks what there was to be learnt of the pool. Backgrounds are shared: they are drawn without
 regard to the class, so to know one again says nothing of the label. Photographs that show a thing of some class are left out,
 as their labels would not be true.
