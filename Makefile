@@ -14,6 +14,8 @@ EPOCHS ?=
 FOLDER ?= demo
 # A list of JPEG photographs for bench-mine; empty makes one of Debian's wallpapers.
 JPEGS ?=
+# What bench-accuracy trains: fashion-convnet, fashion-resnet18 or photos-efficientnet.
+TASK ?= fashion-convnet
 
 CARGO := cargo
 BINARIES := target/release/gleaner target/release/gleaner-trainer
@@ -63,8 +65,9 @@ bench-cluster: build data bench/venv  ## clustering beside scikit-learn and fais
 bench-finds: build data bench/venv  ## finds per forward of the policy patent, against a scan in random order (half an hour)
 	bench/venv/bin/python bench/finds.py
 
-bench-accuracy: build data bench/venv  ## accuracy at a given cost, arm by arm and seed by seed (days; goes on where it ended)
-	bench/venv/bin/python bench/accuracy.py run
+bench-accuracy: build data bench/venv $(if $(filter photos-%,$(TASK)),bench/venv/torch)  ## accuracy at a given cost, arm by arm and seed by seed (TASK=...; days; goes on where it ended)
+	$(if $(filter photos-%,$(TASK)),bench/venv/bin/python bench/photos.py bench/data/photos)
+	bench/venv/bin/python bench/accuracy.py run --task $(TASK)
 	bench/venv/bin/python bench/accuracy.py table
 	bench/venv/bin/python bench/accuracy_curves.py
 

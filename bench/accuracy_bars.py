@@ -1,5 +1,7 @@
 """The bars that the default policy has to clear in bench/accuracy.py, fixed before the runs, and whether it does.
 
+All were set for the main task; another task has those of them whose cells it runs.
+
 A bar holds an arm at a budget against another, seed by seed: the mean of the paired differences in points of test accuracy
 (or of the mean over classes), with its 95% interval by the bootstrap. What was not run is said to be not measured.
 """
@@ -10,6 +12,7 @@ import statistics
 from dataclasses import dataclass
 
 import harness
+from accuracy_tasks import MAIN
 
 # Draws of the bootstrap, and the pairs that a verdict wants.
 DRAWS, PAIRS = 10_000, 5
@@ -74,9 +77,15 @@ BARS = [
 ]
 
 
-def needs(arm, budget, condition):
+def bars_of(task):
+    """The bars whose cells a task runs."""
+    runs = lambda cell, condition: cell[1] in task.budgets_of(cell[0], condition)
+    return [bar for bar in BARS if runs(bar.ours, bar.condition) and runs(bar.theirs, bar.condition)]
+
+
+def needs(task, arm, budget, condition):
     """Whether some bar looks at this cell."""
-    return any(bar.condition == condition and (arm, budget) in (bar.ours, bar.theirs) for bar in BARS)
+    return any(bar.condition == condition and (arm, budget) in (bar.ours, bar.theirs) for bar in bars_of(task))
 
 
 def differences(found, condition, ours, theirs, measure="accuracy"):
@@ -96,9 +105,10 @@ def interval(values):
     return means[int(0.025 * DRAWS)], means[int(0.975 * DRAWS)]
 
 
-def judged(found, choosing_share):
-    """A line for each bar, on the results that there are."""
-    return [*(line(bar, found) for bar in BARS), *of_choosing(found, choosing_share), *of_suspects()]
+def judged(task, found, choosing_share):
+    """A line for each bar of a task, on the results that there are."""
+    return [*(line(bar, found) for bar in bars_of(task)), *of_choosing(found, choosing_share),
+            *(of_suspects() if task.name == MAIN else [])]
 
 
 def line(bar, found):

@@ -1,8 +1,8 @@
-"""Draws what bench/accuracy.py measured: accuracy against cost, one picture a condition.
+"""Draws what bench/accuracy.py measured: accuracy against cost, one picture for each task and condition.
 
     python bench/accuracy_curves.py [--conditions clean ...] [--seeds 11 12 ...] [--arms B D K ...]
 
-bench/results/accuracy-CONDITION.svg has two panels. Left: test accuracy at the end of a run against what the run has cost,
+bench/results/accuracy-CONDITION.svg, or accuracy-TASK-CONDITION.svg beside the main task, has two panels. Left: test accuracy at the end of a run against what the run has cost,
 the mean over the seeds with its 95% interval by the bootstrap. Right: validation accuracy along the runs of one budget,
 the mean over the seeds at 20 equal costs, each seed with its last checkpoint before that cost. The arms of the patent are
 so far below the others that they would press these together: they fix no scale, and the legend says where they ended.
@@ -20,8 +20,9 @@ from matplotlib.figure import Figure
 
 import harness
 from accuracy import result_file
-from accuracy_arms import ARMS, CONDITIONS, FULL, budgets_of
+from accuracy_arms import ARMS, CONDITIONS
 from accuracy_bars import interval
+from accuracy_tasks import TASKS
 
 # The arms that a picture shows unless others are asked for: more than these cannot be told apart.
 SHOWN = ["A", "B", "D", "E", "F", "Gt", "K", "A30"]
@@ -43,18 +44,19 @@ def main():
     parser.add_argument("--arms", nargs="+", choices=list(ARMS), default=SHOWN)
     parser.add_argument("--along", type=float, default=0.25, help="the budget whose runs are drawn step by step")
     options = parser.parse_args()
-    for condition in options.conditions:
-        found = results(condition, options)
-        if found:
-            draw(condition, found, options)
+    for task in TASKS.values():
+        for condition in options.conditions:
+            found = results(task, condition, options)
+            if found:
+                draw(task, condition, found, options)
 
 
-def results(condition, options):
+def results(task, condition, options):
     """By arm and budget the results of all seeds that are there."""
     found = {}
     for arm in options.arms:
-        for budget in budgets_of(arm, condition):
-            paths = [result_file(arm, budget, condition, seed) for seed in options.seeds]
+        for budget in task.budgets_of(arm, condition):
+            paths = [result_file(task, arm, budget, condition, seed) for seed in options.seeds]
             there = [json.loads(path.read_text()) for path in paths if path.exists()]
             if there:
                 found.setdefault(arm, {})[budget] = there
@@ -67,7 +69,7 @@ def looks(arms):
     return {arm: LOOK.get(arm) or next(spare) for arm in arms}
 
 
-def draw(condition, found, options):
+def draw(task, condition, found, options):
     budgets = {budget for cells in found.values() for budget in cells}
     along = options.along if options.along in budgets else min(budgets, key=lambda budget: abs(budget - options.along))
     # Text stays text, and the same results give the same file.
@@ -83,7 +85,7 @@ def draw(condition, found, options):
     seeds = len({result["seed"] for cells in found.values() for there in cells.values() for result in there})
     ends.set(title=f"At the end of a run ({seeds} seeds, 95% intervals)", xlabel="cost of the run, passes over the pool",
              ylabel="test accuracy, %")
-    curves.set(title=f"Along runs of {along * FULL:.3g} passes", xlabel="cost so far, passes over the pool",
+    curves.set(title=f"Along runs of {along * task.full:.3g} passes", xlabel="cost so far, passes over the pool",
                ylabel="validation accuracy, %")
     for axes in (ends, curves):
         axes.grid(color="#DDDDDD", linewidth=0.6)
@@ -92,12 +94,12 @@ def draw(condition, found, options):
     ends.set_xscale("log")
     costs = sorted(budgets)
     # Budgets that stand close together have their labels apart.
-    ends.set_xticks([budget * FULL for budget in costs], [f"{budget * FULL:.2g}" for budget in costs])
+    ends.set_xticks([budget * task.full for budget in costs], [f"{budget * task.full:.2g}" for budget in costs])
     ends.minorticks_off()
     handles, names = ends.get_legend_handles_labels()
     figure.legend(handles[::-1], names[::-1], loc="outside lower center", ncols=4, frameon=False)
-    figure.suptitle(f"Fashion-MNIST, {CONDITIONS[condition]['name']}")
-    path = harness.RESULTS / f"accuracy-{condition}.svg"
+    figure.suptitle(f"{task.title}, {CONDITIONS[condition]['name']}")
+    path = harness.RESULTS / f"{task.key}-{condition}.svg"
     figure.savefig(path, metadata={"Date": None, "Creator": None})
     print(path, flush=True)
 

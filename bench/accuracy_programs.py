@@ -1,6 +1,7 @@
 """gleaner's programs as the accuracy benchmarks call them: paths, settings, single calls.
 
-bench/accuracy.py runs arms with them, bench/accuracy_scripts.py drives the trainer by hand, bench/suspects.py both.
+bench/accuracy.py runs arms with them, bench/accuracy_scripts.py drives the trainer by hand, bench/suspects.py both. What is
+learnt is a `task` of bench/accuracy_tasks.py.
 """
 
 import json
@@ -15,15 +16,8 @@ import harness
 
 GLEANER = harness.ROOT / "target/release/gleaner"
 TRAINER = harness.ROOT / "target/release/gleaner-trainer"
-CONFIG = harness.ROOT / "configs/fashion-mnist.yaml"
-FASHION = harness.ROOT / "data/fashion-mnist"
 # Runs leave nothing here but decoded images.
 WORK = harness.ROOT / "bench/data/accuracy"
-
-
-def images():
-    """The pool as it is: (absolute path, label) of each image."""
-    return read_list(FASHION / "pool.txt")
 
 
 def read_list(path):
@@ -37,31 +31,32 @@ def write_list(path, rows):
     path.write_text("".join(f"{name} {label}\n" for name, label in rows))
 
 
-def settings_of(folder, seed, settings, pool):
-    """The `--set KEY=VALUE` words of a run in a folder of its own."""
+def settings_of(task, folder, seed, settings, pool):
+    """The `--config FILE` and `--set KEY=VALUE` words of a run in a folder of its own."""
     everything = {
-        "seed": seed, "pool.train": pool, "model.start": folder / "start.onnx", "state.folder": folder / "state",
+        "seed": seed, "pool.train": pool, "pool.validation": folder / "validation.txt",
+        "model.start": folder / "start.onnx", "state.folder": folder / "state",
         "lists.folder": folder / "lists", "checkpoint.folder": folder / "watch", "cache.folder": WORK / "cache",
         # Only the benchmark looks at the test images, once a run.
         "pool.test": "",
         # Every run spends its whole budget.
         "stop.accuracy": "", "stop.patience": "", "stop.epochs": "", **settings,
     }
-    return [word for key, value in everything.items() for word in ("--set", f"{key}={value}")]
+    return ["--config", task.config, *(word for key, value in everything.items() for word in ("--set", f"{key}={value}"))]
 
 
-def new_folder(folder, seed):
-    """An empty folder with the starting weights of a seed."""
+def new_folder(task, folder, seed):
+    """An empty folder with the starting weights of a seed, and the validation images."""
     shutil.rmtree(folder, ignore_errors=True)
     folder.mkdir(parents=True)
-    call(GLEANER, "model", "new", "convnet", "--classes", 10, "--input", "1x28x28", "--seed", seed, "-o",
-         folder / "start.onnx")
+    task.start(task.classes, seed, folder / "start.onnx")
+    task.write_validation(folder / "validation.txt")
 
 
-def gleaner_run(folder, seed, settings, pool):
+def gleaner_run(task, folder, seed, settings, pool):
     """`gleaner run` from its start to its end; returns what `gleaner status --json` says then."""
-    new_folder(folder, seed)
-    arguments = ["-c", CONFIG, *settings_of(folder, seed, settings, pool)]
+    new_folder(task, folder, seed)
+    arguments = settings_of(task, folder, seed, settings, pool)
     with open(folder / "log.txt", "w") as log:
         call(GLEANER, "run", *arguments, stderr=log)
     return json.loads(call(GLEANER, "status", "--json", *arguments))
@@ -74,7 +69,7 @@ def checkpoint(folder, epoch):
 def score(arguments, model, rows, columns):
     """Scores a list file with a checkpoint; returns the columns that were asked for, in the list's order."""
     out = model.with_suffix(".scored.parquet")
-    call(GLEANER, "score", "-c", CONFIG, *arguments, "--checkpoint", model, "--list", rows, "-o", out,
+    call(GLEANER, "score", *arguments, "--checkpoint", model, "--list", rows, "-o", out,
          stderr=subprocess.DEVNULL)
     found = parquet.read_table(out, columns=list(columns)).to_pydict()
     out.unlink()
@@ -101,7 +96,7 @@ def train(folder, arguments, seed, epoch, start, rows, weights, done, planned, l
         lines.write("order,path,label,stratum,cluster,predicted,confidence,margin,weight\n")
         for order, ((path, label), weight) in enumerate(zip(rows, weights, strict=True)):
             lines.write(f"{order},{path},{label},uniform,,,,,{weight}\n")
-    call(TRAINER, "step", "--config", CONFIG, *arguments, "--manifest", manifest, "--checkpoint-in", start,
+    call(TRAINER, "step", *arguments, "--manifest", manifest, "--checkpoint-in", start,
          "--checkpoint-out", out, "--epoch", epoch, "--seed", seed, "--work-done", done, "--work-planned", planned,
          stderr=log)
     return parquet.read_table(out.with_suffix(".scores.parquet"), columns=["loss"])["loss"].to_pylist()

@@ -29,10 +29,10 @@ LEAST, NOT_WORTH = 64, 0.01
 class Script:
     """A run by hand: the checkpoints so far, what they have cost, and how good they are."""
 
-    def __init__(self, folder, seed, settings, pool, budget, price):
-        programs.new_folder(folder, seed)
+    def __init__(self, task, folder, seed, settings, pool, budget, price):
+        programs.new_folder(task, folder, seed)
         self.folder, self.seed, self.price = folder, seed, price
-        self.arguments = programs.settings_of(folder, seed, settings, pool)
+        self.arguments = programs.settings_of(task, folder, seed, settings, pool)
         self.images = programs.read_list(pool)
         # In training visits.
         self.budget = budget * len(self.images)
@@ -71,7 +71,7 @@ class Script:
         return numpy.array(losses, dtype=float)
 
     def validate(self):
-        accuracy, _ = programs.by_class(self.arguments, self.newest, programs.FASHION / "validation.txt")
+        accuracy, _ = programs.by_class(self.arguments, self.newest, self.folder / "validation.txt")
         self.validations.append((self.steps - 1, self.cost(), accuracy))
 
     def status(self):

@@ -27,29 +27,34 @@ def main():
     made = folder / "list.txt"
     if made.exists() and sum(1 for _ in open(made)) == count:
         return
-    photographs = fetch(folder / "sources")
-    print(f"jpegs: {count} crops of {len(photographs)} photographs", flush=True)
-    shares = [range(start, count, len(photographs)) for start in range(len(photographs))]
+    for package in PACKAGES:
+        fetch(folder / "sources", package,
+              "on a system without it give bench-mine a list of your own: make bench-mine JPEGS=FILE")
+    found = photographs(folder / "sources")
+    print(f"jpegs: {count} crops of {len(found)} photographs", flush=True)
+    shares = [range(start, count, len(found)) for start in range(len(found))]
     with multiprocessing.Pool() as pool:
-        pool.starmap(crops, [(path, label, share, folder) for label, (path, share) in enumerate(zip(photographs, shares))])
-    lines = [f"{index % 100:02d}/{index:05d}.jpg {index % len(photographs)}\n" for index in range(count)]
+        pool.starmap(crops, [(path, label, share, folder) for label, (path, share) in enumerate(zip(found, shares))])
+    lines = [f"{index % 100:02d}/{index:05d}.jpg {index % len(found)}\n" for index in range(count)]
     made.write_text("".join(lines))
 
 
-def fetch(folder):
-    """The photographs, largest of each name, in the order of their paths."""
-    for package in PACKAGES:
-        into = folder / package
-        if into.exists():
-            continue
-        folder.mkdir(parents=True, exist_ok=True)
-        print(f"jpegs: fetching Debian's {package}", flush=True)
-        if subprocess.run(["apt-get", "download", "-q", package], cwd=folder).returncode != 0:
-            sys.exit(f"jpegs: apt-get could not fetch {package}; on a system without it give bench-mine a list of your "
-                     "own: make bench-mine JPEGS=FILE")
-        part = into.with_suffix(".part")
-        subprocess.run(["dpkg", "-x", next(folder.glob(f"{package}_*.deb")), part], check=True)
-        part.rename(into)
+def fetch(folder, package, without):
+    """Unpacks a Debian package under the folder, once; `without` says what can be done where that fails."""
+    into = folder / package
+    if into.exists():
+        return
+    folder.mkdir(parents=True, exist_ok=True)
+    print(f"fetching Debian's {package}", flush=True)
+    if subprocess.run(["apt-get", "download", "-q", package], cwd=folder).returncode != 0:
+        sys.exit(f"apt-get could not fetch {package}; {without}")
+    part = into.with_suffix(".part")
+    subprocess.run(["dpkg", "-x", next(folder.glob(f"{package}_*.deb")), part], check=True)
+    part.rename(into)
+
+
+def photographs(folder):
+    """The photographs of 1000 pixels and more, in the order of their paths."""
     found = []
     for path in sorted(folder.glob("*/usr/share/**/*")):
         if path.suffix.lower() in (".jpg", ".jpeg") and not path.is_symlink():
@@ -57,7 +62,7 @@ def fetch(folder):
                 if min(image.size) >= 1000:
                     found.append(path)
     if not found:
-        sys.exit(f"jpegs: no photographs of 1000 pixels and more in {folder}; remove the folder and try again")
+        sys.exit(f"no photographs of 1000 pixels and more in {folder}; remove the folder and try again")
     return found
 
 

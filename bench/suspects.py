@@ -22,7 +22,6 @@ not look at them.
 import argparse
 import csv
 import json
-import random
 import shutil
 import statistics
 import sys
@@ -40,10 +39,12 @@ from sklearn.model_selection import StratifiedKFold
 import accuracy
 import accuracy_programs as programs
 import harness
-from accuracy_arms import ARMS, CONDITIONS, FULL, rate_of
+from accuracy_arms import ARMS, CONDITIONS
+from accuracy_tasks import MAIN, TASKS
 
 RESULTS = harness.RESULTS / "suspects"
 WORK = harness.ROOT / "bench/data/suspects"
+TASK = TASKS[MAIN]
 BUDGET, FOLDS, EPOCHS = 0.5, 5, 6
 FIGURES = ["precision", "recall", "f1", "average_precision", "average_precision_of_ranking"]
 # The normalisation of the config.
@@ -63,7 +64,7 @@ def main():
             if not result_file(condition, seed, options).exists()]
     print(f"{len(left)} runs", flush=True)
     if left and options.price is None:
-        options.price = accuracy.measured_price()
+        options.price = accuracy.measured_price(TASK, {})
     for condition, seed in left:
         result = compare(condition, seed, options)
         RESULTS.mkdir(parents=True, exist_ok=True)
@@ -79,8 +80,7 @@ def result_file(condition, seed, options):
 
 
 def compare(condition, seed, options):
-    clean = programs.images()
-    rows = CONDITIONS[condition]["pool"](clean, random.Random(seed))
+    clean, rows = TASK.images(), TASK.pool(condition, seed)
     truth = numpy.array([label != given for (_, label), (_, given) in zip(clean, rows, strict=True)])
     folder = WORK / f"{condition}-{seed}"
     pool = folder.with_name(f"{folder.name}.txt")
@@ -112,11 +112,11 @@ def judged(listed, truth, quality):
 
 def ours(folder, pool, condition, seed, rows, truth, options):
     """A run of the default policy, and the suspects that it ends with."""
-    passes = BUDGET * FULL
+    passes = BUDGET * TASK.full
     settings = {**ARMS["K"]["settings"](passes), "plan.cost": passes, "plan.forward": round(options.price, 4),
-                "train.learning_rate": rate_of("K", condition)}
+                "train.learning_rate": TASK.rate_of("K", condition)}
     start = time.monotonic()
-    totals = programs.gleaner_run(folder, seed, settings, pool)["totals"]
+    totals = programs.gleaner_run(TASK, folder, seed, settings, pool)["totals"]
     seconds = time.monotonic() - start
     samples = parquet.read_table(folder / "state/samples.parquet", columns=["mean_p_label", "times_scored"]).to_pydict()
     mean = numpy.array(samples["mean_p_label"], dtype=float)
@@ -168,8 +168,8 @@ def cleanlabs(folder, pool, condition, seed, rows, truth, options):
 
 def trained(folder, pool, condition, seed, rows, epochs):
     """The checkpoint after so many passes over the rows, with the recipe of every other run."""
-    programs.new_folder(folder, seed)
-    arguments = programs.settings_of(folder, seed, {"train.learning_rate": rate_of("B", condition)}, pool)
+    programs.new_folder(TASK, folder, seed)
+    arguments = programs.settings_of(TASK, folder, seed, {"train.learning_rate": TASK.rate_of("B", condition)}, pool)
     newest, size = folder / "start.onnx", len(rows)
     with open(folder / "log.txt", "w") as log:
         for epoch in range(epochs):
