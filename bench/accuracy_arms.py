@@ -43,9 +43,11 @@ ARMS = {
     "K-weights": {"name": "confidence without weights", "settings": confidence(extras__exponent=0)},
     "K-clusters": {"name": "confidence without clusters", "settings": confidence(model__embedding="none")},
     "K-scan": {"name": "confidence without a scan", "settings": confidence(mine__budget=0)},
+    "K-even": {"name": "confidence, even choice among those not suspected", "settings": confidence(suspects__others="even"),
+               "conditions": ["noise-10", "noise-20", "pairs-20"]},
     "K-suspects": {"name": "confidence with suspects kept in", "settings": confidence(suspects__keep_out=1),
                    "conditions": ["clean", "noise-10", "noise-20", "pairs-20"]},
-    "K-quotas": {"name": "confidence without quotas", "settings": confidence(classes__floor=0),
+    "K+quotas": {"name": "confidence with quotas for rare classes", "settings": confidence(classes__floor=1),
                  "conditions": ["clean", "tail-10"]},
 }
 

@@ -41,7 +41,7 @@ pub(super) fn config(root: &Section<'_>) -> Config {
             share: s.or_auto("share", |node| node.number(SHARE)),
             exponent: s.or_auto("exponent", |node| node.number(SHARE)),
         }),
-        classes: root.section("classes", |s| ClassesConfig { floor: s.number("floor", 1.0, SHARE) }),
+        classes: root.section("classes", |s| ClassesConfig { floor: s.number("floor", 0.0, SHARE) }),
         suspects: root.section("suspects", suspects),
         lists: root.section("lists", lists),
         trainer: trainer(root),

@@ -26,8 +26,10 @@ pub fn full(samples: impl Iterator<Item = u32>) -> Vec<Choice> {
     settle(samples.map(|sample| Member { sample, cluster: None }.choice(Stratum::Full, 1.0, 1.0)).collect())
 }
 
-fn draw(samples: impl Iterator<Item = u32>, count: u32, draws: &Draws, stratum: Stratum) -> Vec<Choice> {
-    let mut samples: Vec<u32> = samples.collect();
+fn draw(candidates: impl Iterator<Item = u32>, count: u32, draws: &Draws, stratum: Stratum) -> Vec<Choice> {
+    // In one piece: a list that grows takes up to three times the room, and a pool may have ten million images.
+    let mut samples = Vec::with_capacity(candidates.size_hint().1.unwrap_or_default());
+    samples.extend(candidates);
     let inclusion = proportion(count as usize, samples.len());
     keep(&mut samples, count as usize, draws, |&sample| sample);
     let choice = |sample| Member { sample, cluster: None }.choice(stratum, 1.0, inclusion);

@@ -18,6 +18,7 @@ mod late_faults;
 mod memory;
 mod naming;
 mod policies;
+mod rarity;
 mod recovery;
 mod sameness;
 mod scoring;
