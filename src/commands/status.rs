@@ -164,6 +164,14 @@ fn print_for_people(status: &Value) {
             epoch["cost_so_far"].as_f64().unwrap_or_default()
         );
     }
+    if let Some(last) = status["epochs"].as_array().and_then(|epochs| epochs.last())
+        && last["suspects"] != 0
+    {
+        let (suspects, kept_out) = (&last["suspects"], &last["kept_out"]);
+        println!(
+            "\nsuspects  {suspects} labels are probably wrong (suspects.csv), {kept_out} images are kept out of training"
+        );
+    }
     if let Some(outcome) = status["outcome"].as_object() {
         let number = |name: &str| outcome.get(name).and_then(Value::as_f64);
         println!(

@@ -160,6 +160,8 @@ fn suspects_are_kept_out(others: &str, stratum: &str) {
     assert!(next.iter().all(|line| line.stratum == stratum && line.weight == 1.0));
     let epoch = &workshop.status()["epochs"][2];
     assert_eq!((&epoch["suspects"], &epoch["kept_out"]), (&expected.len().into(), &out.len().into()));
+    let told = workshop.run(&["status", "-c", "config.yaml"]).well();
+    assert!(told.contains(&format!("suspects  {} labels are probably wrong", expected.len())), "{told}");
 }
 
 #[test]
