@@ -122,6 +122,8 @@ fn weights(model: &Model, device: Device) -> Result<(Vec<Parameter>, Constants),
     let constant_nodes = graph.node.iter().filter(|node| node.op_type() == "Constant");
     let names = graph.initializer.iter().map(|tensor| tensor.name());
     let names = names.chain(constant_nodes.filter_map(|node| node.output.first().map(String::as_str)));
+    let convolutions = graph.node.iter().filter(|node| node.op_type() == "Conv");
+    let kernels: BTreeSet<&str> = convolutions.filter_map(|node| node.input.get(1).map(String::as_str)).collect();
     let mut constants = Constants::default();
     let mut parameters = Vec::new();
     for name in names {
@@ -132,7 +134,10 @@ fn weights(model: &Model, device: Device) -> Result<(Vec<Parameter>, Constants),
                 constants.integers.insert(name.to_owned(), values);
             }
             Values::F32(values) => {
-                let tensor = Tensor::f_from_slice(&values)?.f_reshape(&dims)?.f_to_device(device)?;
+                let mut tensor = Tensor::f_from_slice(&values)?.f_reshape(&dims)?.f_to_device(device)?;
+                if device == Device::Cpu && dims.len() == 4 && kernels.contains(name) {
+                    tensor = channels_last(&tensor)?;
+                }
                 parameters.push(Parameter { name: name.to_owned(), tensor, role: Role::Fixed });
                 if values.len() <= LONGEST_CONSTANT {
                     constants.floats.insert(name.to_owned(), values);
@@ -166,6 +171,17 @@ fn weights(model: &Model, device: Device) -> Result<(Vec<Parameter>, Constants),
         parameter.role = *role;
     }
     Ok((parameters, constants))
+}
+
+/// The same weight, laid out in memory with its channels last. libtorch keeps to the layout of a convolution's weight, and
+/// so do the layers behind it; on a processor that spares it from rearranging every image before and after each
+/// convolution.
+fn channels_last(weight: &Tensor) -> Result<Tensor, TchError> {
+    let moved = weight.f_permute([0, 2, 3, 1])?;
+    // With a single channel `contiguous` would leave the strides as they are, and they are what libtorch goes by.
+    let mut laid_out = Tensor::f_empty(moved.size(), (moved.kind(), moved.device()))?;
+    laid_out.f_copy_(&moved)?;
+    laid_out.f_permute([0, 3, 1, 2])
 }
 
 fn steps(model: &Model, opset: i64, constants: &Constants, slots: &mut Slots) -> Result<Vec<Step>, BuildError> {
