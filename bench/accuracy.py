@@ -82,8 +82,7 @@ def run_all(options):
     print(f"{len(left)} runs", flush=True)
     if not left:
         return
-    # A network so small gains little from a second core: two runs on one core each are done sooner than one after another.
-    machine = {"train.threads": 1, "score.threads": 1} if options.workers > 1 else {}
+    machine = machine_of(options.workers)
     price = measured_price(task, machine) if options.price is None else options.price
     print(f"one scoring forward costs {price:.3f} of a training visit here", flush=True)
     with ThreadPoolExecutor(options.workers) as workers:
@@ -94,6 +93,12 @@ def run_all(options):
         except BaseException:
             workers.shutdown(cancel_futures=True)
             raise
+
+
+def machine_of(workers):
+    """The settings of runs side by side. A network so small gains little from a second core: two runs on one core each are
+    done sooner than one after another."""
+    return {"train.threads": 1, "score.threads": 1} if workers > 1 else {}
 
 
 def run_and_keep(task, one, price, rate, machine):

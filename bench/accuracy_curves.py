@@ -2,10 +2,11 @@
 
     python bench/accuracy_curves.py [--conditions clean ...] [--seeds 11 12 ...] [--arms B D K ...]
 
-bench/results/accuracy-CONDITION.svg, or accuracy-TASK-CONDITION.svg beside the main task, has two panels. Left: test accuracy at the end of a run against what the run has cost,
-the mean over the seeds with its 95% interval by the bootstrap. Right: validation accuracy along the runs of one budget,
-the mean over the seeds at 20 equal costs, each seed with its last checkpoint before that cost. The arms of the patent are
-so far below the others that they would press these together: they fix no scale, and the legend says where they ended.
+bench/results/accuracy-CONDITION.svg, or accuracy-TASK-CONDITION.svg beside the main task, has two panels. Left: test
+accuracy at the end of a run against what the run has cost, the mean over the seeds with its 95% interval by the bootstrap.
+Right: validation accuracy along the runs of one budget, the mean over the seeds at 20 equal costs, each seed with its last
+checkpoint before that cost. The arms of the patent are so far below the others that they would press these together: they
+fix no scale, and the legend says where they ended. bench/results/accuracy-patent.svg shows why: every epoch of single runs.
 
 The colours are those that Okabe and Ito chose to be told apart by colour-blind people; marks and dashes differ as well.
 """
@@ -22,7 +23,7 @@ import harness
 from accuracy import result_file
 from accuracy_arms import ARMS, CONDITIONS
 from accuracy_bars import interval
-from accuracy_tasks import TASKS
+from accuracy_tasks import MAIN, TASKS
 
 # The arms that a picture shows unless others are asked for: more than these cannot be told apart.
 SHOWN = ["A", "B", "D", "E", "F", "Gt", "K", "A30"]
@@ -35,6 +36,8 @@ SPARE = [("#332288", "<", "-"), ("#88CCEE", ">", "--"), ("#882255", "h", "-."), 
 FAR_BELOW = ("Gt", "Ge")
 # Where curves of single runs are read off, along their budget; the first seventh of a run is off the scale.
 POINTS, FROM = 20, 0.15
+# Whose epochs the picture of the patent shows.
+FORGETFUL = ["Gt", "Ge", "D", "K"]
 
 
 def main():
@@ -42,6 +45,9 @@ def main():
     parser.add_argument("--conditions", nargs="+", choices=list(CONDITIONS), default=list(CONDITIONS))
     parser.add_argument("--seeds", nargs="+", type=int, default=[11, 12, 13, 14, 15])
     parser.add_argument("--arms", nargs="+", choices=list(ARMS), default=SHOWN)
+    # Text stays text, and the same results give the same file.
+    matplotlib.rcParams.update({"svg.fonttype": "none", "svg.hashsalt": "gleaner", "font.size": 10,
+                                "axes.spines.top": False, "axes.spines.right": False})
     parser.add_argument("--along", type=float, default=0.25, help="the budget whose runs are drawn step by step")
     options = parser.parse_args()
     for task in TASKS.values():
@@ -49,6 +55,7 @@ def main():
             found = results(task, condition, options)
             if found:
                 draw(task, condition, found, options)
+    draw_epochs(TASKS[MAIN], options)
 
 
 def results(task, condition, options):
@@ -72,9 +79,6 @@ def looks(arms):
 def draw(task, condition, found, options):
     budgets = {budget for cells in found.values() for budget in cells}
     along = options.along if options.along in budgets else min(budgets, key=lambda budget: abs(budget - options.along))
-    # Text stays text, and the same results give the same file.
-    matplotlib.rcParams.update({"svg.fonttype": "none", "svg.hashsalt": "gleaner", "font.size": 10,
-                                "axes.spines.top": False, "axes.spines.right": False})
     figure = Figure(figsize=(11, 4.8), layout="constrained")
     ends, curves = figure.subplots(1, 2)
     look = looks(found)
@@ -88,8 +92,7 @@ def draw(task, condition, found, options):
     curves.set(title=f"Along runs of {along * task.full:.3g} passes", xlabel="cost so far, passes over the pool",
                ylabel="validation accuracy, %")
     for axes in (ends, curves):
-        axes.grid(color="#DDDDDD", linewidth=0.6)
-        axes.set_axisbelow(True)
+        grid(axes)
         fit(axes)
     ends.set_xscale("log")
     costs = sorted(budgets)
@@ -99,9 +102,37 @@ def draw(task, condition, found, options):
     handles, names = ends.get_legend_handles_labels()
     figure.legend(handles[::-1], names[::-1], loc="outside lower center", ncols=4, frameon=False)
     figure.suptitle(f"{task.title}, {CONDITIONS[condition]['name']}")
-    path = harness.RESULTS / f"{task.key}-{condition}.svg"
+    save(figure, f"{task.key}-{condition}")
+
+
+def grid(axes):
+    axes.grid(color="#DDDDDD", linewidth=0.6)
+    axes.set_axisbelow(True)
+
+
+def save(figure, name):
+    path = harness.RESULTS / f"{name}.svg"
     figure.savefig(path, metadata={"Date": None, "Creator": None})
     print(path, flush=True)
+
+
+def draw_epochs(task, options):
+    """Every epoch of single runs of the arms that choose small subsets, with the seed that comes first."""
+    paths = {arm: result_file(task, arm, options.along, "clean", options.seeds[0]) for arm in FORGETFUL}
+    figure = Figure(figsize=(8, 4.2), layout="constrained")
+    axes = figure.subplots()
+    for arm, path in paths.items():
+        if path.exists():
+            colour, mark, dashes = looks(FORGETFUL)[arm]
+            costs, accuracies = zip(*json.loads(path.read_text())["curve"])
+            axes.plot(costs, [100 * accuracy for accuracy in accuracies], color=colour, marker=mark, linestyle=dashes,
+                      markersize=4, linewidth=1.4, label=f"{arm}: {ARMS[arm]['name']}")
+    if axes.get_lines():
+        grid(axes)
+        axes.set(title=f"{task.title}: each epoch of one run", xlabel="cost so far, passes over the pool",
+                 ylabel="validation accuracy, %")
+        figure.legend(loc="outside lower center", ncols=4, frameon=False)
+        save(figure, f"{task.key}-patent")
 
 
 def against_budget(axes, arm, cells, look):

@@ -1,6 +1,7 @@
 """Suspects of wrong labels: what a run of the default policy finds by the way, against cleanlab.
 
     python bench/suspects.py [--conditions noise-10 noise-20 pairs-20] [--seeds 11 12 13 14 15] [--epochs 6] [--price 0.17]
+                             [--workers 2]
 
 The conditions are those of bench/accuracy_arms.py: labels of Fashion-MNIST are made wrong by the seed, so it is known which
 ones. Ours is the list `suspects.csv` that a run with policy `confidence` ends with, at half the cost of ordinary training.
@@ -26,6 +27,7 @@ import shutil
 import statistics
 import sys
 import time
+from concurrent.futures import ThreadPoolExecutor
 
 import numpy
 import onnxruntime
@@ -57,14 +59,16 @@ def main():
     parser.add_argument("--seeds", nargs="+", type=int, default=[11, 12, 13, 14, 15])
     parser.add_argument("--epochs", type=int, default=EPOCHS, help="passes of cleanlab's network over its four fifths")
     parser.add_argument("--price", type=float, help="of a scoring forward in training visits; measured if left out")
+    parser.add_argument("--workers", type=int, default=1, help="trainings side by side, on one core each if there are several")
     parser.add_argument("--from-samples", action="store_true",
                         help="take the rule of the prototype, on state/samples.parquet, instead of suspects.csv")
     options = parser.parse_args()
     left = [(condition, seed) for seed in options.seeds for condition in options.conditions
             if not result_file(condition, seed, options).exists()]
     print(f"{len(left)} runs", flush=True)
+    options.machine = accuracy.machine_of(options.workers)
     if left and options.price is None:
-        options.price = accuracy.measured_price(TASK, {})
+        options.price = accuracy.measured_price(TASK, options.machine)
     for condition, seed in left:
         result = compare(condition, seed, options)
         RESULTS.mkdir(parents=True, exist_ok=True)
@@ -85,12 +89,14 @@ def compare(condition, seed, options):
     folder = WORK / f"{condition}-{seed}"
     pool = folder.with_name(f"{folder.name}.txt")
     programs.write_list(pool, rows)
-    result = {
-        "condition": condition, "seed": seed, "pool": len(rows), "wrong": int(truth.sum()), "price": options.price,
-        "epochs": options.epochs, "from_samples": options.from_samples,
-        "ours": ours(folder / "ours", pool, condition, seed, rows, truth, options),
-        "cleanlab": cleanlabs(folder, pool, condition, seed, rows, truth, options), "machine": harness.machine(),
-    }
+    with ThreadPoolExecutor(options.workers) as workers:
+        run = workers.submit(ours, folder / "ours", pool, condition, seed, rows, truth, options)
+        theirs = cleanlabs(workers, folder, pool, condition, seed, rows, truth, options)
+        result = {
+            "condition": condition, "seed": seed, "pool": len(rows), "wrong": int(truth.sum()), "price": options.price,
+            "epochs": options.epochs, "from_samples": options.from_samples, "ours": run.result(), "cleanlab": theirs,
+            "machine": harness.machine(),
+        }
     shutil.rmtree(folder)
     pool.unlink()
     return result
@@ -114,7 +120,7 @@ def ours(folder, pool, condition, seed, rows, truth, options):
     """A run of the default policy, and the suspects that it ends with."""
     passes = BUDGET * TASK.full
     settings = {**ARMS["K"]["settings"](passes), "plan.cost": passes, "plan.forward": round(options.price, 4),
-                "train.learning_rate": TASK.rate_of("K", condition)}
+                "train.learning_rate": TASK.rate_of("K", condition), **options.machine}
     start = time.monotonic()
     totals = programs.gleaner_run(TASK, folder, seed, settings, pool)["totals"]
     seconds = time.monotonic() - start
@@ -142,35 +148,45 @@ def by_rule(mean, times):
     return suspects[numpy.argsort(mean[suspects], kind="stable")]
 
 
-def cleanlabs(folder, pool, condition, seed, rows, truth, options):
+def cleanlabs(workers, folder, pool, condition, seed, rows, truth, options):
     """What cleanlab lists, from probabilities of networks that have not seen the image."""
-    start = time.monotonic()
     labels = numpy.array([label for _, label in rows])
     probabilities = numpy.zeros((len(rows), labels.max() + 1), dtype=numpy.float32)
-    visits = 0
-    folds = StratifiedKFold(FOLDS, shuffle=True, random_state=seed).split(labels, labels)
-    for fold, (others, held_out) in enumerate(folds):
-        kept = WORK / f"{condition}-{seed}-{options.epochs}-fold-{fold}.npy"
-        if not kept.exists():
-            learnt = [rows[number] for number in others]
-            model = trained(folder / f"fold-{fold}", pool, condition, seed, learnt, options.epochs)
-            numpy.save(kept, predicted(model, [rows[number] for number in held_out]))
-        probabilities[held_out] = numpy.load(kept)
-        visits += options.epochs * len(others)
-        print(f"{condition} seed {seed}, fold {fold + 1} of {FOLDS}", flush=True)
+    folds = list(StratifiedKFold(FOLDS, shuffle=True, random_state=seed).split(labels, labels))
+    asked = [workers.submit(fold_of, number, folder, pool, condition, seed, rows, fold, options)
+             for number, fold in enumerate(folds)]
+    seconds, visits = 0.0, 0
+    for number, ((others, held_out), fold) in enumerate(zip(folds, asked, strict=True)):
+        probabilities[held_out], took = fold.result()
+        seconds, visits = seconds + took, visits + options.epochs * len(others)
+        print(f"{condition} seed {seed}, fold {number + 1} of {FOLDS}", flush=True)
+    start = time.monotonic()
     listed = find_label_issues(labels, probabilities, return_indices_ranked_by="self_confidence")
-    seconds = time.monotonic() - start
+    seconds += time.monotonic() - start
     found = judged(listed, truth, get_label_quality_scores(labels, probabilities))
     for kept in WORK.glob(f"{condition}-{seed}-{options.epochs}-fold-*.npy"):
         kept.unlink()
     return {**found, "passes": (visits + options.price * len(rows)) / len(rows), "seconds": seconds}
 
 
-def trained(folder, pool, condition, seed, rows, epochs):
+def fold_of(number, folder, pool, condition, seed, rows, fold, options):
+    """The probabilities of a fold's images, from a network trained on the others, and the seconds that it took."""
+    others, held_out = fold
+    kept = WORK / f"{condition}-{seed}-{options.epochs}-fold-{number}.npy"
+    start = time.monotonic()
+    if not kept.exists():
+        learnt = [rows[place] for place in others]
+        model = trained(folder / f"fold-{number}", pool, condition, seed, learnt, options)
+        numpy.save(kept, predicted(model, [rows[place] for place in held_out]))
+    return numpy.load(kept), time.monotonic() - start
+
+
+def trained(folder, pool, condition, seed, rows, options):
     """The checkpoint after so many passes over the rows, with the recipe of every other run."""
     programs.new_folder(TASK, folder, seed)
-    arguments = programs.settings_of(TASK, folder, seed, {"train.learning_rate": TASK.rate_of("B", condition)}, pool)
-    newest, size = folder / "start.onnx", len(rows)
+    settings = {"train.learning_rate": TASK.rate_of("B", condition), **options.machine}
+    arguments = programs.settings_of(TASK, folder, seed, settings, pool)
+    newest, size, epochs = folder / "start.onnx", len(rows), options.epochs
     with open(folder / "log.txt", "w") as log:
         for epoch in range(epochs):
             programs.train(folder, arguments, seed, epoch, newest, rows, [1] * size, epoch * size, epochs * size, log)
@@ -180,7 +196,9 @@ def trained(folder, pool, condition, seed, rows, epochs):
 
 def predicted(model, rows, batch=256):
     """The probability of every class for each image, [images, classes]; `gleaner score` writes only that of the label."""
-    session = onnxruntime.InferenceSession(model, providers=["CPUExecutionProvider"])
+    one_thread = onnxruntime.SessionOptions()
+    one_thread.intra_op_num_threads = 1
+    session = onnxruntime.InferenceSession(model, one_thread, providers=["CPUExecutionProvider"])
     name = session.get_inputs()[0].name
     answers = []
     for first in range(0, len(rows), batch):

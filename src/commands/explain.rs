@@ -46,12 +46,8 @@ pub fn main(arguments: &Arguments) -> anyhow::Result<ExitCode> {
     let ledger = known::open(&config)?;
     let mut pool = Pool::load(&config.pool.train)?;
     let id = image::find(&pool, &arguments.image)?;
-    let known = known::read(ledger, &config, &pool)?;
-    for (reviewed, verdict) in known.reviews.iter() {
-        if let Verdict::Relabel(label) = verdict {
-            pool.relabel(reviewed, label);
-        }
-    }
+    let mut known = known::read(ledger, &config, &pool)?;
+    known.relabel(&mut pool);
     let explanation = explain(&config, &pool, &known, id, arguments.mates)?;
     if arguments.json {
         println!("{}", serde_json::to_string_pretty(&explanation)?);

@@ -10,7 +10,7 @@ use crate::duplicates::Duplicates;
 use crate::ledger::{EpochRecord, Review, Samples};
 use crate::pool::Pool;
 use crate::settings;
-use crate::suspects::{Evidence, Reviews, Verdict};
+use crate::suspects::{self, Evidence, Reviews, Verdict};
 
 /// Suspects are kept out only by a model that is right on this share of the validation images: one that is wrong more often
 /// than right is no witness.
@@ -25,7 +25,7 @@ pub(super) struct Aside<'a> {
     pub(super) pool: &'a Pool,
     /// How many suspects are kept out of training; 0 where they are not.
     pub(super) kept_out: u64,
-    /// Classes whose suspects are not kept out, by label: where half of a class is suspected, the model is to blame.
+    /// Classes whose suspects are not kept out, by label ([`suspects::spared`]).
     pub(super) spared: Vec<bool>,
 }
 
@@ -82,19 +82,10 @@ impl Run {
         if self.config.policy != Policy::Confidence || threshold >= 1.0 || !believed {
             return Ok(aside);
         }
-        let (suspects, classes) = (self.suspects(), self.pool.classes() as usize);
-        let (mut suspected, mut images) = (vec![0_u64; classes], vec![0_u64; classes]);
-        let count = |counts: &mut [u64], id| {
-            if let Some(count) = counts.get_mut(self.pool.label(id) as usize) {
-                *count += 1;
-            }
-        };
-        suspects.iter().for_each(|&id| count(&mut suspected, id));
-        (0..self.pool.len()).for_each(|id| count(&mut images, id));
-        let spared: Vec<bool> =
-            suspected.iter().zip(&images).map(|(suspects, images)| 2 * suspects > *images).collect();
-        let of_spared: u64 = suspected.iter().zip(&spared).filter(|(_, spared)| **spared).map(|(count, _)| count).sum();
-        let kept_out = suspects.len() as u64 - of_spared;
+        let suspects = self.suspects();
+        let spared = suspects::spared(&self.pool, &suspects);
+        let is_spared = |id: &&u32| spared.get(self.pool.label(**id) as usize).copied().unwrap_or_default();
+        let kept_out = (suspects.len() - suspects.iter().filter(is_spared).count()) as u64;
         let keeps_out_now = last.is_some_and(|last| last.commit.kept_out > 0);
         let enough = f64::from(self.pool.len()) * if keeps_out_now { threshold / 2.0 } else { threshold };
         Ok(if kept_out as f64 >= enough { Aside { kept_out, spared, ..aside } } else { aside })

@@ -1,6 +1,7 @@
 //! Who is a suspect.
 
 use crate::ledger::Samples;
+use crate::pool::Pool;
 
 /// What makes an image a suspect: the mean of p(label) over all models that have scored it so far, in scans and in
 /// training visits, is low; the newest answers count most.
@@ -38,6 +39,21 @@ impl Evidence {
     fn holds(self, (mean, scores): (f32, u8)) -> bool {
         scores >= self.scores && mean < self.p_label
     }
+}
+
+/// Classes whose suspects are not kept out, by label, if these are all `suspects` of a pool: where more than half of a class
+/// is suspected, the model is to blame.
+pub fn spared(pool: &Pool, suspects: &[u32]) -> Vec<bool> {
+    let classes = pool.classes() as usize;
+    let (mut suspected, mut images) = (vec![0_u64; classes], vec![0_u64; classes]);
+    let count = |counts: &mut [u64], id| {
+        if let Some(count) = counts.get_mut(pool.label(id) as usize) {
+            *count += 1;
+        }
+    };
+    suspects.iter().for_each(|&id| count(&mut suspected, id));
+    (0..pool.len()).for_each(|id| count(&mut images, id));
+    suspected.iter().zip(&images).map(|(suspects, images)| 2 * suspects > *images).collect()
 }
 
 #[cfg(test)]

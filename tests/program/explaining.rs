@@ -256,18 +256,23 @@ fn an_image_that_cannot_be_read_and_lists_drawn_at_random() {
     assert_eq!(told["list"]["reason"]["code"], "unreadable");
     assert_eq!(told["list"]["reason"]["text"], format!("the scan could not read it: {why}"));
 
-    // 60 of 600, and then 90 of 600.
+    // 60 of 600, and then 90 of 600; a hundred of them are not for training.
     let workshop = Workshop::new(POOL, &format!("{BY_ITSELF}policy: uniform\nmine: {{quota: 0.15}}\n"));
+    let pool = workshop.read("pool.txt");
+    let dropped: String =
+        pool.lines().take(100).map(|line| format!("{},drop\n", line.rsplit_once(' ').unwrap().0)).collect();
+    std::fs::create_dir(workshop.path("lists")).unwrap();
+    workshop.write("lists/reviews.csv", format!("path,verdict\n{dropped}"));
     let mut service = workshop.serve();
     for (epoch, odds) in [
-        (0, "60 of 600 images, so each with probability 0.100"),
-        (1, "90 of 600 images, so each with probability 0.150"),
+        (0, "60 of 500 images, so each with probability 0.120"),
+        (1, "90 of 500 images, so each with probability 0.180"),
     ] {
         service.until_awaited(epoch);
         let list = manifest(&workshop.path("lists/next.csv"));
         let pool = images("pool.txt", POOL);
-        let id =
-            pool.iter().position(|line| list.iter().all(|one| *line != format!("{} {}", one.path, one.label))).unwrap();
+        let is_missing = |line: &String| list.iter().all(|one| *line != format!("{} {}", one.path, one.label));
+        let id = 100 + pool.iter().skip(100).position(is_missing).unwrap();
         let told = explain(&workshop, &format!("#{id}"));
         assert_eq!((&told["list"]["epoch"], &told["list"]["reason"]["code"]), (&epoch.into(), &"not_drawn".into()));
         assert!(told["list"]["reason"]["text"].as_str().unwrap().contains(odds), "{told}");

@@ -165,6 +165,33 @@ fn suspects_are_kept_out(others: &str, stratum: &str) {
 }
 
 #[test]
+fn a_class_of_which_most_are_suspected_is_spared() {
+    let workshop = workshop("suspects: {keep_out: 0.01}\n", &[skilled()]);
+    // What is a bag (8) or a boot (9) is said to be a shirt (6) as well.
+    let pool = workshop.read("pool.txt");
+    let lines = pool.lines().map(|line| {
+        let (path, label) = line.rsplit_once(' ').unwrap();
+        format!("{path} {}\n", if matches!(label, "8" | "9") { "6" } else { label })
+    });
+    workshop.write("pool.txt", lines.collect::<String>());
+    run(&workshop, 3);
+    // From now on there is no room for all that are in doubt.
+    let config = workshop.read("config.yaml");
+    workshop.write("config.yaml", config.replace("quota: 1.0", "quota: 0.1"));
+    run(&workshop, 4);
+    let (answers, next) = (answers(&workshop, "graph-0.onnx"), paths(&list(&workshop, 3)));
+    let out = kept_out(&answers);
+    let (mut spared, mut suspected) = (0, 0);
+    for row in suspects(&workshop).iter().filter(|row| !next.contains(&row["path"])) {
+        let is_shirt = row["label"] == "6";
+        *if is_shirt { &mut spared } else { &mut suspected } += 1;
+        assert_eq!((row["kept_out"] == "yes", out.contains(&row["path"])), (!is_shirt, !is_shirt), "{row:?}");
+        assert_eq!(reason(&workshop, &row["path"]) == "suspect", !is_shirt, "{row:?}");
+    }
+    assert!(spared > 5 && suspected > 5, "{spared} {suspected}");
+}
+
+#[test]
 fn a_suspects_mates_are_those_of_its_cluster_that_nobody_suspects() {
     let workshop = workshop("suspects: {keep_out: 1}\ncluster: {groups: 4}\n", &[skilled()]);
     run(&workshop, 3);

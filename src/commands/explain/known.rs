@@ -14,7 +14,7 @@ use crate::ledger::{EpochRecord, Ledger, LedgerError, NEVER, NONE, Run, Samples}
 use crate::pool::Pool;
 use crate::prediction::Prediction;
 use crate::service::{Plan, pool_digest, review};
-use crate::suspects::{Evidence, Reviews};
+use crate::suspects::{Evidence, Reviews, Verdict, spared};
 
 /// How often a reading is tried that the service may have disturbed, and the pause in between: it renames the table of
 /// samples just after the commit.
@@ -33,7 +33,9 @@ pub(super) struct Known {
     pub(super) reviews: Reviews,
     /// Images that are so alike that one stands for the other.
     pub(super) duplicates: Duplicates,
-    classes: u32,
+    evidence: Option<Evidence>,
+    /// Classes whose suspects are not kept out, by label.
+    spared: Vec<bool>,
 }
 
 /// Those settings of a run that decide about an image, as the ledger has them; nothing where it has none of that name.
@@ -50,6 +52,8 @@ pub(super) struct Rules {
     cost: Option<f64>,
     /// What makes an image a suspect: a mean below this, over so many models.
     suspects: Option<(f64, f64)>,
+    /// What a rare class is to have, as a share of an even one.
+    pub(super) floor: f64,
 }
 
 impl Rules {
@@ -65,7 +69,12 @@ impl Rules {
             stale: config.pointer("/mine/stale").and_then(Value::as_u64).and_then(|stale| u32::try_from(stale).ok()),
             cost: number("/plan/cost"),
             suspects: number("/suspects/p_label").zip(number("/suspects/scores")),
+            floor: number("/classes/floor").unwrap_or_default(),
         }
+    }
+
+    fn evidence(&self, classes: u32) -> Option<Evidence> {
+        self.suspects.map(|(p_label, scores)| Evidence::new(p_label, scores as u8, classes))
     }
 }
 
@@ -99,8 +108,10 @@ pub(super) fn read(ledger: Ledger, config: &Config, pool: &Pool) -> anyhow::Resu
                     let run = last(epochs.last()).map(|epoch| ledger.run_of(epoch)).transpose()?.flatten();
                     let rules = run.map(|record| Rules::of(&record.run));
                     let samples = samples.unwrap_or_else(|| Samples::new(len));
-                    let classes = pool.classes();
-                    return Ok(Known { ledger, epochs, samples, rules, reviews, duplicates, classes });
+                    let evidence = rules.as_ref().and_then(|rules| rules.evidence(pool.classes()));
+                    let known =
+                        Known { ledger, epochs, samples, rules, reviews, duplicates, evidence, spared: Vec::new() };
+                    return Ok(known);
                 }
                 Err(error) if failures == ATTEMPTS => return Err(error.into()),
                 Err(_) => failures += 1,
@@ -154,10 +165,10 @@ impl Known {
             fresh: rules.stale.is_some_and(|stale| self.samples.is_fresh(id, chosen_by, stale)),
             commit: &last.commit,
             before: earlier.map(|record| record.commit.epoch),
-            pool: pool.len(),
+            candidates: pool.len() - self.dropped(),
             cut: self.was_cut(last, pool.len()),
             dropped: self.reviews.drops(id),
-            suspect: self.is_suspect(id),
+            suspect: self.is_kept_out(pool, id),
             left_out_for: self.left_out_for(pool, id, last).map(|kept| pool.path(kept)),
             unreadable_now: self.samples.is_unreadable(id),
             label: pool.label(id),
@@ -172,7 +183,7 @@ impl Known {
     /// The image that stands for this one, if it may.
     fn left_out_for(&self, pool: &Pool, id: u32, last: &EpochRecord) -> Option<u32> {
         let may = |kept: &u32| {
-            let suspected = last.commit.kept_out > 0 && self.is_suspect(*kept);
+            let suspected = last.commit.kept_out > 0 && self.is_kept_out(pool, *kept);
             !suspected && !self.reviews.drops(*kept) && !self.samples.is_unreadable(*kept)
         };
         self.duplicates.left_out_for(pool, id).filter(may)
@@ -180,9 +191,30 @@ impl Known {
 
     /// Whether its label is probably wrong, and no person has said anything about it.
     pub(super) fn is_suspect(&self, id: u32) -> bool {
-        let Some((p_label, scores)) = self.rules.as_ref().and_then(|rules| rules.suspects) else { return false };
-        let evidence = Evidence::new(p_label, scores as u8, self.classes);
-        evidence.suspects(&self.samples, id) && self.reviews.of(id).is_none()
+        self.evidence.is_some_and(|evidence| evidence.suspects(&self.samples, id)) && self.reviews.of(id).is_none()
+    }
+
+    /// Whether it is one of those that are kept out where suspects are.
+    fn is_kept_out(&self, pool: &Pool, id: u32) -> bool {
+        let spared = || self.spared.get(pool.label(id) as usize).copied().unwrap_or_default();
+        self.is_suspect(id) && !spared()
+    }
+
+    /// How many images a person's reviews keep out of training.
+    fn dropped(&self) -> u32 {
+        let dropped = self.reviews.iter().filter(|(id, _)| self.reviews.drops(*id)).count();
+        u32::try_from(dropped).unwrap_or(u32::MAX)
+    }
+
+    /// Gives the images the labels that a person has given them; who is a suspect, and of which class, follows from that.
+    pub(super) fn relabel(&mut self, pool: &mut Pool) {
+        for (reviewed, verdict) in self.reviews.iter() {
+            if let Verdict::Relabel(label) = verdict {
+                pool.relabel(reviewed, label);
+            }
+        }
+        let suspects: Vec<u32> = (0..pool.len()).filter(|&id| self.is_suspect(id)).collect();
+        self.spared = spared(pool, &suspects);
     }
 
     /// Whether a list is as long as the plan still paid for after its scan, and so was cut to that length.

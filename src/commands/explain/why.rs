@@ -41,13 +41,13 @@ pub(super) struct Case<'a> {
     pub(super) commit: &'a EpochCommit,
     /// The epoch of the list before, on which the model was trained that scanned for this one.
     pub(super) before: Option<u32>,
-    /// Images in the pool.
-    pub(super) pool: u32,
+    /// Images of the pool that are not dropped by a person.
+    pub(super) candidates: u32,
     /// Whether the list was cut to what the plan still paid for.
     pub(super) cut: bool,
     /// Whether a person has said that it is not to be trained on.
     pub(super) dropped: bool,
-    /// Whether its label is probably wrong.
+    /// Whether its label is probably wrong, and suspects of its class are kept out where suspects are.
     pub(super) suspect: bool,
     /// Whether its image could not be read when it was to be scored last.
     pub(super) unreadable_now: bool,
@@ -89,12 +89,12 @@ impl Case<'_> {
 
     fn not_drawn(&self) -> Reason {
         let size = self.commit.strata.size().unwrap_or_default();
-        let probability = size as f64 / f64::from(self.pool.max(1));
-        let (pool, odds) = (self.pool, odds(probability));
+        let candidates = self.candidates;
+        let odds = odds(size as f64 / f64::from(candidates.max(1)));
         Reason::new(
             "not_drawn",
             format!(
-                "the list was drawn at random, {size} of {pool} images, so each with probability {odds}: not this one"
+                "the list was drawn at random, {size} of {candidates} images, so each with probability {odds}: not this one"
             ),
         )
     }
@@ -187,7 +187,8 @@ impl Case<'_> {
             };
         }
         let known = format!("the model was confidently right (p(label) {:.4}, {confident} is enough)", answer.p_label);
-        let share = match self.rules.share {
+        // A rare class may have a share of its own.
+        let share = match self.rules.share.filter(|_| self.rules.floor == 0.0) {
             Some(share) if share < 1.0 || self.cut || !came => format!("a share of {share}"),
             Some(_) => return unknown(&known),
             None => "a share".to_owned(),
