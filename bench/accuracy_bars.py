@@ -21,6 +21,8 @@ CHOOSING = 0.15
 # Suspects at 20% noise, and their cost beside that of cleanlab's.
 PRECISION, RECALL, COST = 0.95, 0.90, 0.10
 HALF_A_PASS = 0.5 / 12
+# Where it is told how far accuracy swings from epoch to epoch, and for which arms.
+SWINGS, SWINGING = ("clean", 0.25), ["Gt", "Ge", "D", "K"]
 
 
 @dataclass(frozen=True)
@@ -108,7 +110,7 @@ def interval(values):
 def judged(task, found, choosing_share):
     """A line for each bar of a task, on the results that there are."""
     return [*(line(bar, found) for bar in bars_of(task)), *of_choosing(found, choosing_share),
-            *(of_suspects() if task.name == MAIN else [])]
+            *([*of_suspects(), *of_swings(found)] if task.name == MAIN else [])]
 
 
 def line(bar, found):
@@ -167,3 +169,16 @@ def of_suspects_under(condition):
         f"{100 * cost:.1f}% of its cost (with the training {100 * total:.0f}%), bar {100 * COST:.0f}%"
         + verdict(statistics.mean(more) >= 0 and cost < COST, len(found)),
     ]
+
+
+def of_swings(found):
+    """How much validation accuracy changes from one epoch to the next, up or down: what an arm forgets as it learns."""
+    means = {}
+    for arm in SWINGING:
+        curves = [[value for _, value in result["curve"]] for (name, budget, condition, _), result in found.items()
+                  if (name, condition, budget) == (arm, *SWINGS)]
+        if curves:
+            means[arm] = statistics.mean(abs(after - before) for curve in curves for before, after in zip(curve, curve[1:]))
+    condition, budget = SWINGS
+    return [f"{condition} at {budget:g}, mean change of validation accuracy from one epoch to the next, in points: "
+            + (", ".join(f"{arm} {100 * mean:.1f}" for arm, mean in means.items()) or "not measured")]
