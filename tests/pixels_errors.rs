@@ -3,6 +3,7 @@
 #![allow(clippy::panic, clippy::unwrap_used)] // helpers of tests stand outside the test functions
 
 use std::path::{Path, PathBuf};
+use std::process::Command;
 
 use gleaner::pixels::{Channels, Crop, Loader, PixelError, Preprocess, Resize};
 
@@ -89,6 +90,18 @@ fn a_missing_file_and_a_folder_are_told_apart() {
     assert!(missing.to_string().contains("no/such/image.png"), "{missing}");
     let folder = settings().load(&fixtures(), &mut out).unwrap_err();
     assert!(matches!(folder, PixelError::Unreadable { .. }), "{folder:?}");
+}
+
+#[test]
+fn what_is_no_file_is_not_waited_for() {
+    let mut out = vec![0; settings().bytes()];
+    let folder = tempfile::tempdir().unwrap();
+    let pipe = folder.path().join("pipe.png");
+    assert!(Command::new("mkfifo").arg(&pipe).status().unwrap().success());
+    for path in [pipe.as_path(), Path::new("/dev/zero")] {
+        let error = settings().load(path, &mut out).unwrap_err().to_string();
+        assert!(error.contains("cannot be read (it is no regular file)"), "{error}");
+    }
 }
 
 #[test]

@@ -9,12 +9,22 @@ use std::path::{Component, Path};
 use sha2::{Digest, Sha256};
 
 use super::error::Problem;
+use super::model::PROTOBUF_LIMIT;
 use super::proto::{ModelProto, TensorProto};
 use super::tensor::{byte_count, is_external};
 use super::walk;
 
 /// Brings all external data into the model, and adds them to the digest in the order in which the tensors stand.
 pub(super) fn inline(model: &mut ModelProto, folder: &Path, digest: &mut Sha256) -> Result<(), Problem> {
+    // A file may have holes, and tensors may share its bytes, so that its size does not say how much memory they take.
+    let mut claimed: u64 = 0;
+    walk::tensors(model, &mut |tensor| {
+        claimed = claimed.saturating_add(if is_external(tensor) { byte_count(tensor)? } else { 0 });
+        Ok(())
+    })?;
+    if claimed > PROTOBUF_LIMIT {
+        return Err(Problem::TooLarge { bytes: claimed });
+    }
     walk::tensors(model, &mut |tensor| {
         if is_external(tensor) {
             let data = read(tensor, folder)?;
@@ -63,7 +73,8 @@ fn read(tensor: &TensorProto, folder: &Path) -> Result<Vec<u8>, Problem> {
     let wanted = byte_count(tensor)?;
     let length = match number(tensor, "length")? {
         Some(length) => length,
-        None => size.saturating_sub(offset),
+        // A file that is too short may still grow.
+        None => size.saturating_sub(offset).max(wanted),
     };
     if offset.checked_add(length).is_none_or(|end| end > size) {
         return Err(problem(
@@ -75,11 +86,11 @@ fn read(tensor: &TensorProto, folder: &Path) -> Result<Vec<u8>, Problem> {
         let (name, dims) = (tensor.name().to_owned(), tensor.dims.clone());
         return Err(Problem::WrongSize { name, dims, expected: wanted, found: length, unit: "bytes" });
     }
-    // The file holds this many bytes, so the size cannot be a lie that exhausts the memory.
-    let mut data = Vec::with_capacity(usize::try_from(length).unwrap_or(0));
-    file.seek(SeekFrom::Start(offset))
-        .and_then(|_| file.take(length).read_to_end(&mut data))
-        .map_err(|error| problem(tensor, format!("cannot be read: {error}")))?;
+    let failed = |error: io::Error| problem(tensor, format!("cannot be read: {error}"));
+    let mut data = Vec::new();
+    data.try_reserve_exact(usize::try_from(length).unwrap_or(usize::MAX))
+        .map_err(|_| failed(io::ErrorKind::OutOfMemory.into()))?;
+    file.seek(SeekFrom::Start(offset)).and_then(|_| file.take(length).read_to_end(&mut data)).map_err(failed)?;
     if data.len() as u64 != length {
         return Err(problem(tensor, "became shorter while it was read; wait until it is written"));
     }

@@ -14,7 +14,7 @@ use super::proto::{GraphProto, ModelProto, StringStringEntryProto};
 use super::{Port, Tensor, check, external, lookup, tensor};
 
 /// The most bytes that a protobuf message may have.
-const PROTOBUF_LIMIT: u64 = i32::MAX as u64;
+pub(super) const PROTOBUF_LIMIT: u64 = i32::MAX as u64;
 
 /// An ONNX model that has been checked: its parts are there, its tensors have their bytes, its names are single, and
 /// every value is made before it is used. Data from files beside the model are part of it.

@@ -2,7 +2,10 @@
 
 use std::fs::File;
 use std::io::{ErrorKind, Read};
+use std::os::unix::fs::OpenOptionsExt as _;
 use std::path::Path;
+
+use rustix::fs::OFlags;
 
 use super::colour::to_channels;
 use super::decode::decode;
@@ -90,12 +93,19 @@ impl Scratch {
 
 fn read(path: &Path, into: &mut Vec<u8>) -> Result<(), PixelError> {
     into.clear();
-    let done = File::open(path).and_then(|mut file| file.read_to_end(into));
+    let done = open(path).and_then(|mut file| file.read_to_end(into));
     match done {
         Ok(_) => Ok(()),
         Err(error) if error.kind() == ErrorKind::NotFound => Err(PixelError::Missing { path: path.into() }),
         Err(reason) => Err(PixelError::Unreadable { path: path.into(), reason }),
     }
+}
+
+/// Opens a regular file. Of a pipe or a device nobody knows when it ends, or whether it ever says anything.
+fn open(path: &Path) -> std::io::Result<File> {
+    let without_waiting = OFlags::NONBLOCK.bits().cast_signed();
+    let file = File::options().read(true).custom_flags(without_waiting).open(path)?;
+    if file.metadata()?.is_file() { Ok(file) } else { Err(std::io::Error::other("it is no regular file")) }
 }
 
 fn trim(buffer: &mut Vec<u8>) {

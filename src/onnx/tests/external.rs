@@ -124,6 +124,38 @@ fn a_length_that_is_not_given_is_the_rest_of_the_file() {
 }
 
 #[test]
+fn a_file_that_still_grows_is_not_damaged() {
+    let folder = with_data();
+    let data = fs::File::options().write(true).open(folder.path().join("external.onnx.data")).unwrap();
+    // w1 is [12, 7] and begins at 0.
+    data.set_len(300).unwrap();
+    let error = read(folder.path(), |proto| {
+        proto.graph.as_mut().unwrap().initializer[0].external_data.retain(|entry| entry.key() != "length");
+    });
+    let error = error.unwrap_err();
+    assert!(error.contains("holds 300 bytes, but 336 bytes from 0 on are needed"), "{error}");
+}
+
+#[test]
+fn holes_in_a_file_claim_no_memory() {
+    // A terabyte that takes no room on the disk, and two thousand tensors that all claim the same gigabyte.
+    for (length, tensors) in [(1_i64 << 40, 1), (1 << 30, 2000)] {
+        let folder = with_data();
+        let data = fs::File::options().write(true).open(folder.path().join("external.onnx.data")).unwrap();
+        data.set_len(length as u64).unwrap();
+        let error = read(folder.path(), |proto| {
+            let weights = &mut proto.graph.as_mut().unwrap().initializer;
+            let mut weight = weights[0].clone();
+            weight.dims = vec![length / 4];
+            weight.external_data.retain(|entry| entry.key() == "location");
+            *weights = vec![weight; tensors];
+        });
+        let error = error.unwrap_err();
+        assert!(error.contains("do not fit the 2 GiB that one ONNX file can hold"), "{error}");
+    }
+}
+
+#[test]
 fn cannot_be_read_without_a_folder() {
     let bytes = fs::read(fixture("external.onnx")).unwrap();
     let error = Model::from_bytes(&bytes).unwrap_err().to_string();
