@@ -61,13 +61,17 @@ def main():
 
 
 def wanted(task, options):
-    """Every run of a task that was asked for, seed by seed, so that an interrupted benchmark has whole pairs."""
-    for seed in options.seeds:
-        for condition in options.conditions:
-            for arm in options.arms:
-                for budget in task.budgets_of(arm, condition, options.budgets):
-                    if not options.bars or accuracy_bars.needs(task, arm, budget, condition):
-                        yield arm, budget, condition, seed
+    """Every run of a task that was asked for, seed by seed, so that an interrupted benchmark has whole pairs; what costs more
+    than ordinary training comes last."""
+    dear = lambda budget: budget > 1
+    for last in (False, True):
+        for seed in options.seeds:
+            for condition in options.conditions:
+                for arm in options.arms:
+                    for budget in task.budgets_of(arm, condition, options.budgets):
+                        needed = not options.bars or accuracy_bars.needs(task, arm, budget, condition)
+                        if needed and dear(budget) == last:
+                            yield arm, budget, condition, seed
 
 
 def result_file(task, arm, budget, condition, seed, rate=None):

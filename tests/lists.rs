@@ -133,8 +133,13 @@ fn an_epoch_may_be_published_again_but_not_changed() {
 fn what_a_format_cannot_hold_is_refused_by_name_before_anything_is_written() {
     let not_utf8 = OsString::from_vec(b"/pool/caf\xe9.png".to_vec());
     let classes = numbered_classes(3);
-    let cases: [(Format, Row<'_>, &str); 10] = [
+    let cases: [(Format, Row<'_>, &str); 15] = [
         (Format::Txt, row("/pool/a\nb.png", 1), "\"/pool/a\\nb.png\" cannot be listed: its path contains a line break"),
+        (Format::Txt, row("/pool/a\u{2028}b.png", 1), "line break"),
+        (Format::Txt, row("/pool/a\u{b}b.png", 1), "line break"),
+        (Format::Txt, row(" a.png", 1), "begins or ends with a blank"),
+        (Format::Paths, row("/pool/a.png ", 1), "begins or ends with a blank"),
+        (Format::Paths, row("\u{feff}a.png", 1), "begins with a byte order mark"),
         (Format::Paths, row("/pool/a\rb.png", 1), "line break"),
         (
             Format::Jsonl,

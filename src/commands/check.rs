@@ -11,7 +11,7 @@ use crate::onnx::{Classifier, Model};
 use crate::pixels::Normaliser;
 use crate::pool::Pool;
 use crate::score::{self, Scorer};
-use crate::service::trainer_program;
+use crate::service::{check_names, trainer_program};
 use crate::settings;
 use crate::watch::Pattern;
 
@@ -106,6 +106,9 @@ fn pools(findings: &mut Findings, config: &Config, start: Option<&Classifier>) {
         let classes = start.and_then(|start| start.classes).and_then(|classes| u32::try_from(classes).ok());
         if classes.is_some_and(|classes| findings.take(pool.check(classes)).is_none()) {
             continue;
+        }
+        if *source == config.pool.train {
+            findings.take(check_names(config, &pool));
         }
         let missing: Vec<u32> = (0..pool.len()).filter(|&id| !pool.path(id).is_file()).collect();
         match missing.first() {

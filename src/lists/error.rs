@@ -42,6 +42,14 @@ pub enum ListError {
         /// What is wrong, and the remedy.
         problem: String,
     },
+    /// Images have names that a format cannot hold.
+    #[error("{count} {} be listed as lists.formats asks for:\n  {}", images(*count), named.join("\n  "))]
+    Names {
+        /// How many images.
+        count: u64,
+        /// The first of them: path, problem and remedy.
+        named: Vec<String>,
+    },
     /// The class names do not fit a folder tree.
     #[error("{}: class {label} is named {name:?}, which {problem}", list.display())]
     ClassName {
@@ -77,4 +85,8 @@ impl ListError {
         let path = path.into();
         move |source| Self::Io { path, action, source }
     }
+}
+
+fn images(count: u64) -> &'static str {
+    if count == 1 { "image cannot" } else { "images cannot" }
 }

@@ -16,6 +16,7 @@
 
 mod error;
 mod manifest;
+mod names;
 mod next;
 mod publish;
 mod render;
@@ -26,6 +27,7 @@ use std::path::PathBuf;
 
 pub use error::ListError;
 pub use manifest::{ManifestRow, read_manifest, walk_manifest};
+pub use names::{check_names, is_plain};
 pub use next::point_next;
 pub use publish::{publish_epoch, withdraw};
 pub use rows::{Row, Rows};

@@ -4,7 +4,7 @@ use std::io::{self, Write};
 use std::os::unix::ffi::OsStrExt as _;
 
 use super::rows::each;
-use super::{Format, Row, Rows, STRATA};
+use super::{Format, Row, Rows, STRATA, names};
 
 /// The manifest's columns.
 pub(super) const HEADER: [&str; 9] =
@@ -12,20 +12,8 @@ pub(super) const HEADER: [&str; 9] =
 
 /// Why a row cannot stand in a file of this format, or `None` if it can.
 pub(super) fn problem(format: Format, row: &Row<'_>) -> Option<String> {
-    let bytes = row.path.as_bytes();
-    if bytes.is_empty() {
-        return Some("the path is empty".to_owned());
-    }
-    let lines = matches!(format, Format::Txt | Format::Paths);
-    if lines && bytes.iter().any(|byte| matches!(byte, b'\n' | b'\r')) {
-        return Some(
-            "its path contains a line break; rename the file, or leave out the formats txt and paths".to_owned(),
-        );
-    }
-    if format == Format::Jsonl && row.path.to_str().is_none() {
-        return Some(
-            "its path is not UTF-8, and JSON holds nothing else; rename the file, or leave out jsonl".to_owned(),
-        );
+    if let Some(problem) = names::problem(format, row.path) {
+        return Some(problem);
     }
     if !STRATA.contains(&row.stratum) {
         return Some(format!("its stratum {:?} is none of {}", row.stratum, STRATA.join(", ")));

@@ -44,6 +44,7 @@ pub use error::ServiceError;
 pub use mine::Mined;
 pub use plan::Plan;
 pub use run::{Run, config_path, pool_digest};
+pub use subset::check_names;
 pub use training::trainer_program;
 
 use advance::Advance;

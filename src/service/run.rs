@@ -9,6 +9,7 @@ use std::time::Instant;
 
 use super::ServiceError;
 use super::plan::Plan;
+use super::subset::check_names;
 use crate::cache::Cache;
 use crate::config::{Config, TrainerProgram, Word};
 use crate::digest::{self, DigestingWriter};
@@ -65,6 +66,7 @@ impl Run {
         for images in [Some(&pool), Some(&validation), test.as_ref()].into_iter().flatten() {
             images.check(u32::try_from(classes).unwrap_or(u32::MAX))?;
         }
+        check_names(&config, &pool)?;
         let pattern = Pattern::parse(&config.checkpoint.pattern)?;
         let mut ledger = Ledger::open(&config.state.folder, Access::Write)?;
         let folder = &config.checkpoint.folder;

@@ -3,12 +3,13 @@
 use std::ffi::{OsStr, OsString};
 use std::os::unix::ffi::OsStrExt;
 
-use crate::config::ListPaths;
+use crate::config::{Config, ListPaths};
 use crate::ledger::{NONE, Samples};
-use crate::lists::{Row, Rows};
+use crate::lists::{self, ListError, Row, Rows};
 use crate::pool::Pool;
 use crate::prediction::Prediction;
 use crate::select::Choice;
+use crate::settings;
 
 /// A subset as it stands in lists.
 #[derive(Debug)]
@@ -41,13 +42,7 @@ impl Rows for Subset<'_> {
 
     fn row<'a>(&'a self, at: usize, room: &'a mut OsString) -> Option<Row<'a>> {
         let choice = self.choices.get(at)?;
-        let path = match self.paths {
-            ListPaths::Listed => OsStr::from_bytes(self.pool.listed(choice.sample)),
-            ListPaths::Absolute => {
-                *room = self.pool.path(choice.sample).into_os_string();
-                room
-            }
-        };
+        let path = path(self.pool, choice.sample, self.paths, room);
         let said = self.said(choice.sample);
         Some(Row {
             path,
@@ -60,4 +55,26 @@ impl Rows for Subset<'_> {
             weight: choice.weight,
         })
     }
+}
+
+/// The path of an image as it stands in lists.
+fn path<'a>(pool: &'a Pool, sample: u32, paths: ListPaths, room: &'a mut OsString) -> &'a OsStr {
+    match paths {
+        ListPaths::Listed => OsStr::from_bytes(pool.listed(sample)),
+        ListPaths::Absolute => {
+            *room = pool.path(sample).into_os_string();
+            room
+        }
+    }
+}
+
+/// Refuses a pool of which some image could not be listed once it is chosen.
+///
+/// # Errors
+/// [`ListError::Names`].
+pub fn check_names(config: &Config, pool: &Pool) -> Result<(), ListError> {
+    let plain_root = lists::is_plain(pool.root().as_os_str().as_bytes());
+    let odd = (0..pool.len()).filter(|&id| !(plain_root && lists::is_plain(pool.listed(id))));
+    let paths = odd.map(|id| path(pool, id, config.lists.paths, &mut OsString::new()).to_owned());
+    lists::check_names(&settings::list_formats(config), paths)
 }

@@ -40,6 +40,17 @@ fn all_problems_of_a_config_at_once_with_line_and_column() {
 }
 
 #[test]
+fn names_that_a_list_cannot_hold_are_told_before_anything_begins() {
+    let workshop = Workshop::new(12, &format!("{BY_ITSELF}lists: {{formats: [jsonl]}}\n"));
+    let pool = [workshop.read("pool.txt").as_bytes(), b"caf\xe9.png 1\na b.png 2\n"].concat();
+    workshop.write("pool.txt", pool);
+    let expected = ["1 image cannot be listed", "caf\\xE9.png\": its path is not UTF-8", "leave out jsonl"];
+    assert_says(&workshop.serve().end().badly(), &expected);
+    assert_untouched(&workshop);
+    assert_says(&workshop.run(&["check", "-c", "config.yaml"]).out, &expected);
+}
+
+#[test]
 fn lists_and_graphs_that_cannot_be_used() {
     let refused = |spoil: &dyn Fn(&Workshop), texts: &[&str]| {
         let workshop = Workshop::new(12, BY_ITSELF);
