@@ -93,10 +93,11 @@ pub fn run(arguments: &StepArguments) -> anyhow::Result<()> {
         publish(path, |writer| writer.write_all(&text))?;
     }
     pass.scores.write(&scores_beside(checkpoint), &samples)?;
-    publish(checkpoint, |writer| writer.write_all(&bytes))?;
+    // Before the checkpoint is there: once it is, nobody comes back to tidy up after a step that was killed.
     if let Err(error) = state::prune(folder(checkpoint), &[&arguments.checkpoint_in, checkpoint]) {
         eprintln!("note: older optimiser states and scores in {} stay: {error}", folder(checkpoint).display());
     }
+    publish(checkpoint, |writer| writer.write_all(&bytes))?;
     Ok(())
 }
 
