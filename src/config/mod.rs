@@ -26,7 +26,7 @@ pub use templates::PLACEHOLDERS;
 pub use types::*;
 pub use words::{
     ClusterDistance, ClusterMode, Crop, Device, ListFormat, ListPaths, Others, Policy, Precision, Resize, ScanAugment,
-    Word,
+    TrainPrecision, Word,
 };
 
 use problem::{Fault, Place};

@@ -9,6 +9,7 @@ use super::types::*;
 use super::values::{BELOW_ONE, FRACTION, NOT_NEGATIVE, POSITIVE, Read, SHARE};
 use super::words::{
     ClusterDistance, ClusterMode, Crop, Device, ListFormat, ListPaths, Others, Policy, Precision, Resize, ScanAugment,
+    TrainPrecision,
 };
 use std::ops::Bound;
 use std::time::Duration;
@@ -271,6 +272,7 @@ fn train(s: &Section<'_>) -> TrainConfig {
         weight_decay: s.number("weight_decay", 0.0005, SHARE),
         warmup: s.number("warmup", 0.05, BELOW_ONE),
         threads: s.count("threads", 0, 0..=MOST_THREADS),
+        precision: s.word("precision", TrainPrecision::Fp32),
     }
 }
 

@@ -2,7 +2,7 @@
 
 use super::auto::OrAuto;
 use super::choosing::*;
-use super::words::{Crop, Device, ListFormat, ListPaths, Policy, Precision, Resize};
+use super::words::{Crop, Device, ListFormat, ListPaths, Policy, Precision, Resize, TrainPrecision};
 use serde::ser::{Serialize, SerializeStruct, Serializer};
 use std::path::PathBuf;
 use std::time::Duration;
@@ -213,6 +213,8 @@ pub struct TrainConfig {
     pub warmup: f64,
     /// 0 = all cores.
     pub threads: u32,
+    /// How wide the numbers are in convolutions and matrix products.
+    pub precision: TrainPrecision,
 }
 
 /// The scoring session's settings.

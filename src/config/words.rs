@@ -153,6 +153,16 @@ words! {
 }
 
 words! {
+    /// How wide the numbers are that convolutions and matrix products are trained with.
+    TrainPrecision {
+        /// 32 bits.
+        Fp32 = "fp32",
+        /// 16 bits, 8 of them the exponent (bfloat16).
+        Bf16 = "bf16",
+    }
+}
+
+words! {
     /// How wide the numbers are that a checkpoint is run with.
     Precision {
         /// 32 bits.

@@ -12,7 +12,7 @@ use crate::scores::Scores;
 use crate::{device, state};
 use anyhow::{Context, bail};
 use gleaner::cache::Cache;
-use gleaner::config::Config;
+use gleaner::config::{Config, TrainPrecision};
 use gleaner::digest;
 use gleaner::draw::{Draws, Stream};
 use gleaner::files::publish;
@@ -45,7 +45,10 @@ pub fn run(arguments: &StepArguments) -> anyhow::Result<()> {
     let seed = Draws::new(arguments.seed, arguments.epoch, Stream::Dropout).bits(0);
     let threads = settings::threads(config.train.threads);
     device::settle(threads, seed);
-    let graph = Graph::new(&model, &classifier, device)?;
+    let mut graph = Graph::new(&model, &classifier, device)?;
+    if config.train.precision == TrainPrecision::Bf16 {
+        graph = graph.narrow();
+    }
     let mut optimiser = Optimiser::new(&graph, config.train.momentum, config.train.weight_decay)?;
     if optimiser.is_empty() {
         bail!("{}: no weight of it can be trained; see `gleaner model inspect`", model.file());

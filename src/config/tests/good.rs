@@ -61,8 +61,15 @@ fn the_least_config_has_the_documented_defaults() {
     assert_eq!(config.lists, ListsConfig { folder: "lists".into(), formats, paths: ListPaths::Absolute });
     let backoff = Duration::from_secs(5);
     assert_eq!(config.trainer, Trainer { program: TrainerProgram::BuiltIn, attempts: 3, backoff, timeout: None });
-    let train =
-        TrainConfig { batch: 128, learning_rate: 0.05, momentum: 0.9, weight_decay: 0.0005, warmup: 0.05, threads: 0 };
+    let train = TrainConfig {
+        batch: 128,
+        learning_rate: 0.05,
+        momentum: 0.9,
+        weight_decay: 0.0005,
+        warmup: 0.05,
+        threads: 0,
+        precision: TrainPrecision::Fp32,
+    };
     assert_eq!(config.train, train);
     assert_eq!(
         config.score,

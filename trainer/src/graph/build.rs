@@ -97,7 +97,8 @@ impl Graph {
             }
         }
         let input = (classifier.input.clone(), input);
-        Ok(Self { steps, slots: slots.count(), input, outputs, logits, logits_plan, parameters, homes })
+        let slots = slots.count();
+        Ok(Self { steps, slots, input, outputs, logits, logits_plan, parameters, homes, narrow: false })
     }
 }
 
@@ -211,7 +212,8 @@ fn steps(model: &Model, opset: i64, constants: &Constants, slots: &mut Slots) ->
         })?;
         let inputs = node.input.iter().map(|input| (!input.is_empty()).then(|| slots.of(input))).collect();
         let output = slots.of(node.output.first().map_or("", String::as_str));
-        steps.push(Step { label: format!("{name:?} ({})", node.op_type()), compute, inputs, output });
+        let multiplies = matches!(node.op_type(), "Conv" | "Gemm" | "MatMul");
+        steps.push(Step { label: format!("{name:?} ({})", node.op_type()), compute, multiplies, inputs, output });
     }
     Ok(steps)
 }

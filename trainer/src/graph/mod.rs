@@ -26,7 +26,7 @@ mod roles;
 mod untie;
 
 use std::collections::BTreeSet;
-use tch::{TchError, Tensor};
+use tch::{Kind, TchError, Tensor};
 
 pub use build::BuildError;
 pub use roles::Role;
@@ -98,6 +98,8 @@ type Slot = usize;
 struct Step {
     label: String,
     compute: ops::Compute,
+    /// Whether it is a convolution or a product of matrices, which [`Graph::narrow`] speaks of.
+    multiplies: bool,
     inputs: Vec<Option<Slot>>,
     output: Slot,
 }
@@ -120,12 +122,22 @@ pub struct Graph {
     parameters: Vec<Parameter>,
     /// Beside each parameter, its slot.
     homes: Vec<Slot>,
+    narrow: bool,
 }
 
 impl Graph {
     /// The name of the image input.
     pub fn input(&self) -> &str {
         &self.input.0
+    }
+
+    /// Makes training passes compute convolutions and products of matrices in bfloat16. Weights, normalisation statistics and
+    /// logits stay in 32 bits, and so does everything in evaluation.
+    ///
+    /// The ranges of the two kinds of numbers are the same, so no loss needs to be scaled (Kalamkar et al., "A Study of
+    /// BFLOAT16 for Deep Learning Training", 2019).
+    pub fn narrow(self) -> Self {
+        Self { narrow: true, ..self }
     }
 
     /// Weights, running statistics and constants, in the order in which the ONNX graph has them.
@@ -137,7 +149,8 @@ impl Graph {
     /// loss.
     pub fn logits(&self, images: &Tensor, mode: Mode) -> Result<Tensor, RunError> {
         let mut values = self.run(&self.logits_plan, images, mode)?;
-        take(&mut values, self.logits, &self.input.0)
+        let logits = take(&mut values, self.logits, &self.input.0)?;
+        logits.f_to_kind(Kind::Float).map_err(|error| RunError { node: "the logits".to_owned(), fault: error.into() })
     }
 
     /// Every output of the graph, by name, in evaluation mode.
@@ -167,8 +180,15 @@ impl Graph {
                 .iter()
                 .map(|slot| slot.and_then(|slot| values.get(slot).and_then(Option::as_ref)))
                 .collect();
-            let output = (step.compute)(ops::Inputs::new(&inputs), mode)
-                .map_err(|fault| RunError { node: step.label.clone(), fault })?;
+            let output = if self.narrow && step.multiplies && mode == Mode::Train {
+                in_16_bits(&inputs).map_err(Fault::from).and_then(|narrowed| {
+                    let narrowed: Vec<Option<&Tensor>> = narrowed.iter().map(Option::as_ref).collect();
+                    (step.compute)(ops::Inputs::new(&narrowed), mode)
+                })
+            } else {
+                (step.compute)(ops::Inputs::new(&inputs), mode)
+            };
+            let output = output.map_err(|fault| RunError { node: step.label.clone(), fault })?;
             put(&mut values, step.output, output);
             for &slot in spent {
                 if let Some(value) = values.get_mut(slot) {
@@ -178,6 +198,10 @@ impl Graph {
         }
         Ok(values)
     }
+}
+
+fn in_16_bits(inputs: &[Option<&Tensor>]) -> Result<Vec<Option<Tensor>>, TchError> {
+    inputs.iter().map(|input| input.map(|input| input.f_to_kind(Kind::BFloat16)).transpose()).collect()
 }
 
 fn put(values: &mut [Option<Tensor>], slot: Slot, value: Tensor) {

@@ -74,6 +74,31 @@ fn training_lowers_the_loss_and_repeats_to_the_byte() {
 }
 
 #[test]
+fn half_as_many_bits_train_nearly_the_same() {
+    let (run, _) = ready(64);
+    let loss_of = |to: &str| {
+        let path = run.path("report.json");
+        run.trained("start.onnx", to, 1, &["--report", path.to_str().unwrap()]);
+        report(&run, "report.json")["loss"].as_f64().unwrap()
+    };
+    let wide = loss_of("wide.onnx");
+    run.config(SIDE as u32, &format!("{TRAIN}, precision: bf16"));
+    let narrow = loss_of("narrow.onnx");
+    // A product in bfloat16 is off by a 256th at most.
+    assert!(narrow != wide && (narrow - wide).abs() < 0.02 * wide, "{wide} {narrow}");
+    let weights = |name: &str, weight: &str| -> Vec<f32> {
+        Model::read(&run.path(name)).unwrap().tensor(weight).unwrap().f32().unwrap().to_vec()
+    };
+    let norm = |values: Vec<f32>| values.iter().map(|value| value * value).sum::<f32>().sqrt();
+    let apart = |left: Vec<f32>, right: Vec<f32>| norm(left.iter().zip(&right).map(|(a, b)| a - b).collect());
+    for weight in ["conv1.weight", "conv3.weight", "bn2.bias", "bn3.running_mean", "fc.weight"] {
+        let moved = apart(weights("wide.onnx", weight), weights("start.onnx", weight));
+        let off = apart(weights("wide.onnx", weight), weights("narrow.onnx", weight));
+        assert!(off > 0.0 && off < 0.1 * moved, "{weight}: moved by {moved}, off by {off}");
+    }
+}
+
+#[test]
 fn a_sample_of_weight_zero_contributes_nothing() {
     let (run, mut samples) = ready(12);
     for sample in samples.iter_mut().skip(8) {
