@@ -40,7 +40,7 @@ def settings_of(task, folder, seed, settings, pool):
         # Only the benchmark looks at the test images, once a run.
         "pool.test": "",
         # Every run spends its whole budget.
-        "stop.accuracy": "", "stop.patience": "", "stop.epochs": "", **settings,
+        "stop.accuracy": "", "stop.patience": "", "stop.epochs": "", **task.settings, **settings,
     }
     return ["--config", task.config, *(word for key, value in everything.items() for word in ("--set", f"{key}={value}"))]
 

@@ -36,8 +36,11 @@ class Task:
     rate: float
     # ... which then stands here, by arm or by (arm, condition).
     rates: dict = field(default_factory=dict)
-    # The pool and the validation images are so large a share of their lists, always the same.
+    # So large shares of the lists of the pool and of the validation images are used, always the same images.
     drawn: float = 1.0
+    validated: float = 1.0
+    # Settings that every arm shares.
+    settings: dict = field(default_factory=dict)
     # Lists beside the test whose accuracy is kept with a result, but is in no table.
     stated: tuple = ()
     # The price of a forward is measured on so many images of the pool; None: all.
@@ -59,18 +62,18 @@ class Task:
 
     def images(self):
         """The pool as it is: (absolute path, label) of each image."""
-        return self.some_of("pool.txt")
+        return self.some_of("pool.txt", self.drawn)
 
-    def some_of(self, name):
+    def some_of(self, name, share):
         """The images of a list that the task uses, in the order of the list."""
         rows = programs.read_list(self.lists / name)
-        if self.drawn == 1:
+        if share == 1:
             return rows
-        return [rows[place] for place in sorted(random.Random(name).sample(range(len(rows)), round(self.drawn * len(rows))))]
+        return [rows[place] for place in sorted(random.Random(name).sample(range(len(rows)), round(share * len(rows))))]
 
     def write_validation(self, path):
         """The validation images as a list."""
-        programs.write_list(path, self.some_of("validation.txt"))
+        programs.write_list(path, self.some_of("validation.txt", self.validated))
 
     def pool(self, condition, seed):
         """The pool under a condition, with the wrong labels of the seed."""
@@ -115,8 +118,12 @@ TASKS = {task.name: task for task in [
     Task(MAIN, "Fashion-MNIST", **FASHION, start=new_network("convnet"), full=12, rate=0.2,
          # At three fifths of what A30 costs, to tell what choosing gives from what ending sooner gives.
          also={("B", "noise-20"): [1.5], ("K", "noise-20"): [1.5]}),
-    Task("fashion-resnet18", "a fifth of Fashion-MNIST, ResNet-18", **FASHION,
-         start=new_network("resnet18", "--stem", "small"), full=10, rate=0.05, drawn=0.2, priced=4000, **FEW),
+    # In bfloat16, and on a tenth of the images, to be done in hours. It has room to learn wrong labels by heart.
+    Task("fashion-resnet18", "a tenth of Fashion-MNIST, ResNet-18", **FASHION,
+         start=new_network("resnet18", "--stem", "small"), full=12, rate=0.05, drawn=0.1, validated=0.4, priced=3000,
+         settings={"train.precision": "bf16"},
+         **FEW | {"arms": [*FEW_ARMS, "A30"],
+                  "also": {**FEW["also"], ("B", "noise-20"): [1.5], ("K", "noise-20"): [1.5]}}),
     Task("photos-efficientnet", "photographs, a pretrained EfficientNet-Lite0", harness.ROOT / "bench/photos.yaml",
          harness.ROOT / "bench/data/photos", 11, start=pretrained, full=4, rate=0.03, priced=1500,
          stated=("unseen",), **FEW),
