@@ -10,7 +10,7 @@ use crate::duplicates::Duplicates;
 use crate::ledger::{EpochRecord, Review, Samples};
 use crate::pool::Pool;
 use crate::settings;
-use crate::suspects::{self, Evidence, Reviews, Verdict};
+use crate::suspects::{Evidence, Reviews, Spared, Verdict};
 
 /// Suspects are kept out only by a model that is right on this share of the validation images: one that is wrong more often
 /// than right is no witness.
@@ -25,8 +25,7 @@ pub(super) struct Aside<'a> {
     pub(super) pool: &'a Pool,
     /// How many suspects are kept out of training; 0 where they are not.
     pub(super) kept_out: u64,
-    /// Classes whose suspects are not kept out, by label ([`suspects::spared`]).
-    pub(super) spared: Vec<bool>,
+    pub(super) spared: Spared,
 }
 
 impl Aside<'_> {
@@ -37,8 +36,7 @@ impl Aside<'_> {
 
     /// Whether a sample is kept out because its label is probably wrong.
     pub(super) fn keeps_out(&self, samples: &Samples, id: u32) -> bool {
-        let spared = || self.spared.get(self.pool.label(id) as usize).copied().unwrap_or_default();
-        self.kept_out > 0 && self.is_suspect(samples, id) && !spared()
+        self.kept_out > 0 && self.is_suspect(samples, id) && !self.spared.has(self.pool.label(id))
     }
 
     /// Whether a sample may be trained on.
@@ -64,7 +62,7 @@ impl Run {
             duplicates: &self.duplicates,
             pool: &self.pool,
             kept_out: 0,
-            spared: Vec::new(),
+            spared: Spared::default(),
         }
     }
 
@@ -83,9 +81,8 @@ impl Run {
             return Ok(aside);
         }
         let suspects = self.suspects();
-        let spared = suspects::spared(&self.pool, &suspects);
-        let is_spared = |id: &&u32| spared.get(self.pool.label(**id) as usize).copied().unwrap_or_default();
-        let kept_out = (suspects.len() - suspects.iter().filter(is_spared).count()) as u64;
+        let spared = Spared::of(&self.pool, &suspects);
+        let kept_out = suspects.iter().filter(|&&id| !spared.has(self.pool.label(id))).count() as u64;
         let keeps_out_now = last.is_some_and(|last| last.commit.kept_out > 0);
         let enough = f64::from(self.pool.len()) * if keeps_out_now { threshold / 2.0 } else { threshold };
         Ok(if kept_out as f64 >= enough { Aside { kept_out, spared, ..aside } } else { aside })

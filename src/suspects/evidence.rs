@@ -41,19 +41,29 @@ impl Evidence {
     }
 }
 
-/// Classes whose suspects are not kept out, by label, if these are all `suspects` of a pool: where more than half of a class
-/// is suspected, the model is to blame.
-pub fn spared(pool: &Pool, suspects: &[u32]) -> Vec<bool> {
-    let classes = pool.classes() as usize;
-    let (mut suspected, mut images) = (vec![0_u64; classes], vec![0_u64; classes]);
-    let count = |counts: &mut [u64], id| {
-        if let Some(count) = counts.get_mut(pool.label(id) as usize) {
-            *count += 1;
-        }
-    };
-    suspects.iter().for_each(|&id| count(&mut suspected, id));
-    (0..pool.len()).for_each(|id| count(&mut images, id));
-    suspected.iter().zip(&images).map(|(suspects, images)| 2 * suspects > *images).collect()
+/// Classes whose suspects are not kept out: where more than half of a class is suspected, the model is to blame.
+#[derive(Clone, Debug, Default)]
+pub struct Spared(Vec<bool>);
+
+impl Spared {
+    /// Those of a pool, if these are all its suspects.
+    pub fn of(pool: &Pool, suspects: &[u32]) -> Self {
+        let classes = pool.classes() as usize;
+        let (mut suspected, mut images) = (vec![0_u64; classes], vec![0_u64; classes]);
+        let count = |counts: &mut [u64], id| {
+            if let Some(count) = counts.get_mut(pool.label(id) as usize) {
+                *count += 1;
+            }
+        };
+        suspects.iter().for_each(|&id| count(&mut suspected, id));
+        (0..pool.len()).for_each(|id| count(&mut images, id));
+        Self(suspected.iter().zip(&images).map(|(suspects, images)| 2 * suspects > *images).collect())
+    }
+
+    /// Whether the class of this label is one of them.
+    pub fn has(&self, label: u32) -> bool {
+        self.0.get(label as usize).copied().unwrap_or_default()
+    }
 }
 
 #[cfg(test)]

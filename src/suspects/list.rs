@@ -4,7 +4,7 @@ use std::collections::HashMap;
 use std::os::unix::ffi::OsStrExt as _;
 use std::path::Path;
 
-use super::{SuspectsError, spared};
+use super::{Spared, SuspectsError};
 use crate::files;
 use crate::ledger::{NEVER, NONE, Samples};
 use crate::pool::Pool;
@@ -38,7 +38,7 @@ pub struct Suspects<'a> {
     pub pool: &'a Pool,
     /// What is known of it.
     pub samples: &'a Samples,
-    /// Whether they are kept out of training, but for those of classes that are spared ([`spared`]).
+    /// Whether they are kept out of training, but for those of classes that are spared ([`Spared`]).
     pub kept_out: bool,
     /// Whether paths are written absolute, and not as the pool's list has them.
     pub absolute: bool,
@@ -100,8 +100,7 @@ pub fn publish(path: &Path, suspects: &Suspects<'_>) -> Result<(), SuspectsError
     let mut ids = suspects.ids.clone();
     ids.sort_unstable();
     let mates = Mates::count(pool, samples, &ids);
-    let spared = spared(pool, &ids);
-    let is_spared = |id: u32| spared.get(pool.label(id) as usize).copied().unwrap_or_default();
+    let spared = Spared::of(pool, &ids);
     let mean = |id: u32| samples.evidence(id, None).0;
     ids.sort_by(|&a, &b| mean(a).total_cmp(&mean(b)));
     files::publish(path, |file| {
@@ -132,7 +131,7 @@ pub fn publish(path: &Path, suspects: &Suspects<'_>) -> Result<(), SuspectsError
                 number(cluster.and_then(|cluster| mates.all.get(&cluster).copied())),
                 number(cluster.and_then(|cluster| mates.with(cluster, pool.label(id)))),
                 number(cluster.zip(suggested).and_then(|(cluster, suggested)| mates.with(cluster, suggested))),
-                if kept_out && !is_spared(id) { "yes" } else { "no" }.to_owned(),
+                if kept_out && !spared.has(pool.label(id)) { "yes" } else { "no" }.to_owned(),
             ];
             writer.write_record(cells)?;
         }

@@ -9,6 +9,6 @@ mod list;
 mod reviews;
 
 pub use error::SuspectsError;
-pub use evidence::{Evidence, spared};
+pub use evidence::{Evidence, Spared};
 pub use list::{HEADER, LIST_FILE, Suspects, publish};
 pub use reviews::{REVIEWS_FILE, Reviews, Verdict};

@@ -14,7 +14,7 @@ use crate::ledger::{EpochRecord, Ledger, LedgerError, NEVER, NONE, Run, Samples}
 use crate::pool::Pool;
 use crate::prediction::Prediction;
 use crate::service::{Plan, pool_digest, review};
-use crate::suspects::{Evidence, Reviews, Verdict, spared};
+use crate::suspects::{Evidence, Reviews, Spared, Verdict};
 
 /// How often a reading is tried that the service may have disturbed, and the pause in between: it renames the table of
 /// samples just after the commit.
@@ -34,8 +34,7 @@ pub(super) struct Known {
     /// Images that are so alike that one stands for the other.
     pub(super) duplicates: Duplicates,
     evidence: Option<Evidence>,
-    /// Classes whose suspects are not kept out, by label.
-    spared: Vec<bool>,
+    spared: Spared,
 }
 
 /// Those settings of a run that decide about an image, as the ledger has them; nothing where it has none of that name.
@@ -109,9 +108,8 @@ pub(super) fn read(ledger: Ledger, config: &Config, pool: &Pool) -> anyhow::Resu
                     let rules = run.map(|record| Rules::of(&record.run));
                     let samples = samples.unwrap_or_else(|| Samples::new(len));
                     let evidence = rules.as_ref().and_then(|rules| rules.evidence(pool.classes()));
-                    let known =
-                        Known { ledger, epochs, samples, rules, reviews, duplicates, evidence, spared: Vec::new() };
-                    return Ok(known);
+                    let spared = Spared::default();
+                    return Ok(Known { ledger, epochs, samples, rules, reviews, duplicates, evidence, spared });
                 }
                 Err(error) if failures == ATTEMPTS => return Err(error.into()),
                 Err(_) => failures += 1,
@@ -165,7 +163,7 @@ impl Known {
             fresh: rules.stale.is_some_and(|stale| self.samples.is_fresh(id, chosen_by, stale)),
             commit: &last.commit,
             before: earlier.map(|record| record.commit.epoch),
-            candidates: pool.len() - self.dropped(),
+            candidates: pool.len().saturating_sub(self.dropped()),
             cut: self.was_cut(last, pool.len()),
             dropped: self.reviews.drops(id),
             suspect: self.is_kept_out(pool, id),
@@ -196,8 +194,7 @@ impl Known {
 
     /// Whether it is one of those that are kept out where suspects are.
     fn is_kept_out(&self, pool: &Pool, id: u32) -> bool {
-        let spared = || self.spared.get(pool.label(id) as usize).copied().unwrap_or_default();
-        self.is_suspect(id) && !spared()
+        self.is_suspect(id) && !self.spared.has(pool.label(id))
     }
 
     /// How many images a person's reviews keep out of training.
@@ -214,7 +211,7 @@ impl Known {
             }
         }
         let suspects: Vec<u32> = (0..pool.len()).filter(|&id| self.is_suspect(id)).collect();
-        self.spared = spared(pool, &suspects);
+        self.spared = Spared::of(pool, &suspects);
     }
 
     /// Whether a list is as long as the plan still paid for after its scan, and so was cut to that length.
