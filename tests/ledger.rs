@@ -252,6 +252,7 @@ fn a_ledger_of_the_version_before_is_read_and_brought_up() {
     let old = rusqlite::Connection::open(folder.path().join(LEDGER_FILE)).unwrap();
     old.execute_batch(
         "DROP TABLE duplicates; DROP TABLE reviews; ALTER TABLE epochs DROP COLUMN suspects; ALTER TABLE epochs DROP COLUMN kept_out;
+         ALTER TABLE epochs DROP COLUMN step;
          PRAGMA user_version = 2",
     )
     .unwrap();

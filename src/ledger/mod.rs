@@ -31,6 +31,7 @@ mod scores;
 mod scores_reader;
 mod scores_table;
 mod state_files;
+mod step;
 mod write;
 
 use std::path::{Path, PathBuf};
@@ -47,6 +48,7 @@ pub use samples::{NEVER, NONE, Samples};
 pub use scores::{SCORES_ENDING, ScoreRow, ScoresWriter, scores_beside};
 pub use scores_reader::{SCORES_COLUMNS, ScoresRead, read_scores};
 pub use state_files::PreparedSamples;
+pub use step::Step;
 
 /// The ledger's name within the state folder.
 pub const LEDGER_FILE: &str = "ledger.sqlite";

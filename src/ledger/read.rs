@@ -144,7 +144,7 @@ impl Ledger {
         self.all(query, params![epoch], |row| Ok((row.get(0)?, row.get(1)?)))
     }
 
-    fn one<T, P: Params>(
+    pub(super) fn one<T, P: Params>(
         &self,
         query: &str,
         parameters: P,

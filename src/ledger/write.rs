@@ -176,7 +176,7 @@ impl Ledger {
         })
     }
 
-    fn transact<T>(
+    pub(super) fn transact<T>(
         &mut self,
         action: impl Into<String>,
         change: impl FnOnce(&Transaction<'_>) -> rusqlite::Result<T>,
@@ -193,7 +193,7 @@ impl Ledger {
         run(&mut self.connection, change).map_err(LedgerError::sqlite(&self.path, action))
     }
 
-    fn conflict(&self, problem: String) -> LedgerError {
+    pub(super) fn conflict(&self, problem: String) -> LedgerError {
         LedgerError::Conflict { path: self.path.clone(), problem }
     }
 }

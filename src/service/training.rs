@@ -12,7 +12,7 @@ use super::waiting::standing;
 use super::{ServiceError, in_background, systemd};
 use crate::config::TrainerProgram;
 use crate::launch::{self, Backoff, Job, RunningJob, Values};
-use crate::ledger::{self, EpochRecord, Training};
+use crate::ledger::{self, EpochRecord, Step, Training};
 use crate::lists::Format;
 use crate::settings;
 use crate::watch::{Verdict, WatchError};
@@ -50,7 +50,9 @@ pub(super) async fn train(mut run: Run, epoch: &EpochRecord, shutdown: &mut Shut
             () = shutdown.wait() => return Ok(run),
         }
     }
-    if left_behind(&run, number)? {
+    if run.ledger.step(number)?.is_none() {
+        run = in_background(run, move |run| run.put_aside_untrained(number)).await?.0;
+    } else if left_behind(&run, number)? {
         tracing::info!(epoch = number, "the checkpoint of an earlier start is there");
         let report = launch::read_report(&run.report_path(number)).unwrap_or_default();
         run.note_training(epoch, &report, None)?;
@@ -96,6 +98,7 @@ async fn attempt(mut run: Run, epoch: &EpochRecord, shutdown: &mut Shutdown) -> 
     let mut job = Job::new(run.command(&values)?);
     job.environment = values.environment();
     job.timeout = run.config().trainer.timeout;
+    run.ledger.record_step(number, Step::Started)?;
     let start = Instant::now();
     let mut running = RunningJob::start(job)?;
     let outcome = tokio::select! {
@@ -118,6 +121,7 @@ async fn attempt(mut run: Run, epoch: &EpochRecord, shutdown: &mut Shutdown) -> 
     let report = launch::read_report(&values.report).unwrap_or_default();
     // Before the checkpoint is accepted: what comes after it counts on the cost being known.
     run.note_training(epoch, &report, Some(train_s))?;
+    run.ledger.record_step(number, Step::Succeeded)?;
     examine(run, number, shutdown).await
 }
 
@@ -138,8 +142,15 @@ async fn examine(run: Run, epoch: u32, shutdown: &mut Shutdown) -> Result<(Run, 
     .await
 }
 
-/// Whether the checkpoint of an epoch stands whole from before a restart: its writer died with the service.
+/// Whether the checkpoint of an epoch stands whole from before a restart, and is the work of a step that came to its end.
+///
+/// Of a command that was cut off nobody knows whether what it left is its last word: it may save more than once, in place.
+/// The built-in trainer's checkpoint appears when all is done.
 fn left_behind(run: &Run, epoch: u32) -> Result<bool, ServiceError> {
+    let came_to_its_end = run.ledger.step(epoch)? == Some(Step::Succeeded);
+    if !came_to_its_end && run.config().trainer.program != TrainerProgram::BuiltIn {
+        return Ok(false);
+    }
     let found = standing(run, epoch, &run.checkpoint_path(epoch))?;
     Ok(found.is_some_and(|candidate| judge(&candidate) == Verdict::Whole))
 }
@@ -161,6 +172,19 @@ fn visits(epoch: &EpochRecord) -> u64 {
 }
 
 impl Run {
+    /// Puts aside what stands under the name of a checkpoint whose training was never started: a trainer that ran ahead, or
+    /// took the wrong number, would else have an epoch counted that nobody has trained.
+    fn put_aside_untrained(&mut self, epoch: u32) -> Result<(), ServiceError> {
+        let path = self.checkpoint_path(epoch);
+        let reason = format!(
+            "it stood there before epoch {epoch} was trained; the trainer is to write {{checkpoint_out}} and no other checkpoint"
+        );
+        match standing(self, epoch, &path)? {
+            Some(_) => self.refuse(&path, epoch, &reason, None),
+            None => Ok(()),
+        }
+    }
+
     /// Records what training took: by the trainer's own account, or else one visit of every image on the list.
     pub(super) fn note_training(
         &mut self,

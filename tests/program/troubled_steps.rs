@@ -3,6 +3,7 @@
 use std::fs;
 use std::time::{Duration, Instant};
 
+use super::graphs::skilled;
 use super::workshop::{Workshop, until};
 
 const CONFIG: &str = "
@@ -116,6 +117,34 @@ fn a_killed_service_takes_its_trainer_along() {
     until("the trainer's end", || (!is_alive(&workshop, "first")).then_some(()));
     workshop.write("train.sh", GOOD);
     assert!(workshop.serve().end().well().contains("ended by stop.epochs: 2 epochs are done"));
+}
+
+#[test]
+fn a_checkpoint_that_stands_before_its_epoch_was_trained_is_put_aside() {
+    // Trains one epoch and leaves the checkpoint of the next one as well.
+    let ahead = "echo $GLEANER_EPOCH >> runs; cp start.onnx \"$1.part\"; mv \"$1.part\" \"$1\"\n\
+                 if [ $GLEANER_EPOCH = 0 ]; then cp ahead.onnx watch/epoch-0001.onnx; fi\n";
+    let workshop = workshop(ahead);
+    workshop.write("ahead.onnx", skilled());
+    assert!(workshop.serve().end().well().contains("ended by stop.epochs: 2 epochs are done"));
+    assert_eq!(workshop.read("runs"), "0\n1\n", "each list is trained on");
+    let reasons = workshop.rejections();
+    assert!(reasons.len() == 1 && reasons[0].contains("before epoch 1 was trained"), "{reasons:?}");
+    assert_eq!(fs::read_dir(workshop.path("watch/rejected")).unwrap().count(), 1, "put aside, not lost");
+}
+
+#[test]
+fn what_a_killed_step_has_saved_so_far_is_not_taken_for_its_work() {
+    // Saves in place, as soon as it can, and would go on training.
+    let early =
+        "echo run >> runs; cp start.onnx \"$1\"; [ $(wc -l < runs) -gt 1 ] || { touch saved; exec sleep 600; }\n";
+    let workshop = workshop(early);
+    let mut service = workshop.serve();
+    service.until("the early checkpoint", || workshop.path("saved").exists().then_some(()));
+    service.kill();
+    assert!(workshop.path("watch/epoch-0000.onnx").exists());
+    assert!(workshop.serve().end().well().contains("ended by stop.epochs: 2 epochs are done"));
+    assert_eq!(workshop.read("runs").lines().count(), 3, "epoch 0 anew, and epoch 1");
 }
 
 /// Whether the process whose number stands in this file runs; one that has ended and waits to be reaped does not.
