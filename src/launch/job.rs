@@ -35,8 +35,8 @@ impl Job {
 /// A training step that runs, in a process group of its own.
 ///
 /// When this is dropped the whole group is killed. When this very process dies without a chance to do that (`kill -9`),
-/// the kernel kills the step's first process; its children, as the workers of a data loader, are then on their own:
-/// PyTorch's notice that their parent is gone, and under systemd they end with the service's control group.
+/// the kernel kills the step's first process; its children, as the workers of a data loader, are then on their own until
+/// the next start finds them ([`end_orphans`](super::end_orphans)).
 #[derive(Debug)]
 pub struct RunningJob {
     program: PathBuf,

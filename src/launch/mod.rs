@@ -16,12 +16,13 @@
 //! # Ok(()) }
 //! ```
 //!
-//! What is not caught: a process that leaves the group (`setsid`, `setpgid`) outlives the step. Under systemd the
-//! service's control group ends it with the service.
+//! A process that leaves the group (`setsid`, `setpgid`) outlives a step that ends well. What a step that did not end well
+//! has left running, or one whose service was killed, is found by its environment and ended ([`end_orphans`]).
 
 mod backoff;
 mod command;
 mod job;
+mod orphans;
 mod outcome;
 mod output;
 mod owner;
@@ -30,5 +31,6 @@ mod report;
 pub use backoff::Backoff;
 pub use command::{CommandError, PLACEHOLDERS, Values, check, expand};
 pub use job::{Job, RunningJob};
+pub use orphans::{OrphanError, STATE_VARIABLE, end_orphans};
 pub use outcome::{Ending, Failure, LaunchError, Outcome};
 pub use report::{Report, read_report};

@@ -5,7 +5,7 @@ use std::path::PathBuf;
 
 use super::choose::ChooseError;
 use crate::files::PublishError;
-use crate::launch::{CommandError, LaunchError};
+use crate::launch::{CommandError, LaunchError, OrphanError};
 use crate::ledger::LedgerError;
 use crate::lists::ListError;
 use crate::mine::ScanError;
@@ -43,6 +43,8 @@ pub enum ServiceError {
     Command(#[from] CommandError),
     #[error(transparent)]
     Launch(#[from] LaunchError),
+    #[error(transparent)]
+    Orphan(#[from] OrphanError),
     /// The state folder belongs to something else.
     #[error(
         "{}: this ledger belongs to a run with another {what}; give the new run folders of its own (state.folder, \

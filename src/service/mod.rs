@@ -15,6 +15,7 @@
 //! | `publish` | the commit of an epoch |
 //! | `subset` | the rows of its lists |
 //! | `training` | having a list trained by a child process |
+//! | `leftovers` | what a training step leaves behind |
 //! | `mine` | one turn without a service |
 //! | `waiting` | waiting for a checkpoint that somebody else makes |
 //! | `plan`, `stop` | what work costs; when it ends |
@@ -27,6 +28,7 @@ mod confidence;
 mod duplicates;
 mod error;
 mod examine;
+mod leftovers;
 mod mine;
 mod plan;
 mod publish;

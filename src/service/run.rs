@@ -8,6 +8,7 @@ use std::sync::Arc;
 use std::time::Instant;
 
 use super::ServiceError;
+use super::leftovers::clear;
 use super::plan::Plan;
 use super::subset::check_names;
 use crate::cache::Cache;
@@ -71,11 +72,10 @@ impl Run {
         let mut ledger = Ledger::open(&config.state.folder, Access::Write)?;
         let folder = &config.checkpoint.folder;
         fs::create_dir_all(folder).map_err(|source| WatchError::Create { folder: folder.clone(), source })?;
-        // With the lock in hand, a temporary file can only be a dead process's. A folder that cannot be listed will say
-        // so when something is written there.
-        for folder in [&config.lists.folder, &config.state.folder, &config.checkpoint.folder] {
-            let _ = files::sweep(folder);
-        }
+        // With the lock in hand, a step that runs can only be a dead service's, and a temporary file a dead process's. A
+        // folder that cannot be listed will say so when something is written there.
+        clear(&config)?;
+        let _ = files::sweep(&config.lists.folder);
         begin(&mut ledger, &config, &pool)?;
         let plan = Plan::of(&config, pool.len());
         let mut duplicates = Duplicates::default();

@@ -2,20 +2,20 @@
 
 use std::env;
 use std::ffi::OsString;
-use std::path::{Path, PathBuf};
+use std::path::PathBuf;
 use std::time::{Duration, Instant};
 
-use super::examine::{Examined, judge};
+use super::examine::Examined;
+use super::leftovers::{clear, discard, state_of};
 use super::run::{Run, config_path, shown};
 use super::shutdown::Shutdown;
-use super::waiting::standing;
-use super::{ServiceError, in_background, systemd};
+use super::{ServiceError, blocking, in_background, systemd};
 use crate::config::TrainerProgram;
 use crate::launch::{self, Backoff, Job, RunningJob, Values};
 use crate::ledger::{self, EpochRecord, Step, Training};
 use crate::lists::Format;
 use crate::settings;
-use crate::watch::{Verdict, WatchError};
+use crate::watch::WatchError;
 
 /// How long a training step has to end after SIGTERM.
 const GRACE: Duration = Duration::from_secs(3);
@@ -52,7 +52,7 @@ pub(super) async fn train(mut run: Run, epoch: &EpochRecord, shutdown: &mut Shut
     }
     if run.ledger.step(number)?.is_none() {
         run = in_background(run, move |run| run.put_aside_untrained(number)).await?.0;
-    } else if left_behind(&run, number)? {
+    } else if run.left_behind(number)? {
         tracing::info!(epoch = number, "the checkpoint of an earlier start is there");
         let report = launch::read_report(&run.report_path(number)).unwrap_or_default();
         run.note_training(epoch, &report, None)?;
@@ -97,6 +97,7 @@ async fn attempt(mut run: Run, epoch: &EpochRecord, shutdown: &mut Shutdown) -> 
     std::fs::create_dir_all(&folder).map_err(|source| WatchError::Create { folder, source })?;
     let mut job = Job::new(run.command(&values)?);
     job.environment = values.environment();
+    job.environment.push((launch::STATE_VARIABLE.to_owned(), state_of(run.config()).into_os_string()));
     job.timeout = run.config().trainer.timeout;
     run.ledger.record_step(number, Step::Started)?;
     let start = Instant::now();
@@ -105,12 +106,16 @@ async fn attempt(mut run: Run, epoch: &EpochRecord, shutdown: &mut Shutdown) -> 
         outcome = running.wait() => outcome,
         () = shutdown.wait() => {
             running.stop(GRACE).await;
+            // The next start ends what is still there.
+            let _ = clear(run.config());
             discard(&values.checkpoint_out);
             return Ok((run, Attempt::Interrupted));
         }
     };
     let train_s = start.elapsed().as_secs_f64();
     if outcome != launch::Outcome::Succeeded {
+        let config = run.config().clone();
+        blocking(move || clear(&config)).await??;
         discard(&values.checkpoint_out);
         return Ok((run, Attempt::Failed(outcome.to_string())));
     }
@@ -142,49 +147,11 @@ async fn examine(run: Run, epoch: u32, shutdown: &mut Shutdown) -> Result<(Run, 
     .await
 }
 
-/// Whether the checkpoint of an epoch stands whole from before a restart, and is the work of a step that came to its end.
-///
-/// Of a command that was cut off nobody knows whether what it left is its last word: it may save more than once, in place.
-/// The built-in trainer's checkpoint appears when all is done.
-fn left_behind(run: &Run, epoch: u32) -> Result<bool, ServiceError> {
-    let came_to_its_end = run.ledger.step(epoch)? == Some(Step::Succeeded);
-    if !came_to_its_end && run.config().trainer.program != TrainerProgram::BuiltIn {
-        return Ok(false);
-    }
-    let found = standing(run, epoch, &run.checkpoint_path(epoch))?;
-    Ok(found.is_some_and(|candidate| judge(&candidate) == Verdict::Whole))
-}
-
-/// Takes away what a step that did not end well has left under the checkpoint's name: after a restart nobody could tell
-/// it from the work of one that did.
-fn discard(checkpoint: &Path) {
-    let mut data = checkpoint.as_os_str().to_owned();
-    data.push(".data");
-    for leftover in [checkpoint, Path::new(&data), &ledger::scores_beside(checkpoint)] {
-        if std::fs::remove_file(leftover).is_ok() {
-            tracing::warn!(file = %leftover.display(), "removed, the step that wrote it did not end well");
-        }
-    }
-}
-
 fn visits(epoch: &EpochRecord) -> u64 {
     epoch.commit.strata.size().unwrap_or_default()
 }
 
 impl Run {
-    /// Puts aside what stands under the name of a checkpoint whose training was never started: a trainer that ran ahead, or
-    /// took the wrong number, would else have an epoch counted that nobody has trained.
-    fn put_aside_untrained(&mut self, epoch: u32) -> Result<(), ServiceError> {
-        let path = self.checkpoint_path(epoch);
-        let reason = format!(
-            "it stood there before epoch {epoch} was trained; the trainer is to write {{checkpoint_out}} and no other checkpoint"
-        );
-        match standing(self, epoch, &path)? {
-            Some(_) => self.refuse(&path, epoch, &reason, None),
-            None => Ok(()),
-        }
-    }
-
     /// Records what training took: by the trainer's own account, or else one visit of every image on the list.
     pub(super) fn note_training(
         &mut self,

@@ -147,6 +147,45 @@ fn what_a_killed_step_has_saved_so_far_is_not_taken_for_its_work() {
     assert_eq!(workshop.read("runs").lines().count(), 3, "epoch 0 anew, and epoch 1");
 }
 
+#[test]
+fn what_a_killed_service_leaves_running_is_ended_by_the_next_start() {
+    // The kernel ends the shell with the service, but not what the shell has started; a daemon has left the group as well.
+    let script = "setsid sleep 600 & echo $! > daemon\nsleep 600 & echo $! > part; mv part child; wait\n";
+    let workshop = workshop(script);
+    let mut service = workshop.serve();
+    service.until("the trainer", || workshop.path("child").exists().then_some(()));
+    service.kill();
+    assert!(is_alive(&workshop, "child") && is_alive(&workshop, "daemon"), "or else there is nothing to show");
+    // A command that only reads leaves them alone, for the service might be running.
+    workshop.status();
+    assert!(is_alive(&workshop, "child"));
+    // A process that has ended and waits to be reaped still has a number.
+    let look = "for p in child daemon; do case $(sed 's/.*) //' /proc/$(cat $p)/stat) in ''|[ZX]*) ;; *) echo $p >> alive; esac; done";
+    workshop.write("train.sh", format!("{look}\n{GOOD}"));
+    let said = workshop.serve().end();
+    assert!(said.log.contains("they were left by a training step"), "{}", said.log);
+    said.well();
+    assert!(!workshop.path("alive").exists(), "{}", workshop.read("alive"));
+}
+
+#[test]
+fn a_step_that_fails_leaves_no_process_and_no_temporary_file() {
+    let script = format!(
+        "if [ -e tried ]; then {GOOD} else touch tried; setsid sleep 600 & echo $! > daemon\n\
+         touch watch/.gleaner-tmp-1-epoch-0000.onnx state/.gleaner-tmp-1-x; exit 1; fi\n\
+         [ -z \"$(ls watch/.gleaner-tmp-* state/.gleaner-tmp-*)\" ] || echo leftovers > leftovers\n"
+    );
+    let workshop = workshop(&script);
+    workshop.serve().end().well();
+    assert!(!is_alive(&workshop, "daemon"));
+    assert!(
+        !workshop.path("leftovers").exists(),
+        "{:?}",
+        fs::read_dir(workshop.path("watch")).unwrap().collect::<Vec<_>>()
+    );
+    assert_eq!(events(&workshop).len(), 1);
+}
+
 /// Whether the process whose number stands in this file runs; one that has ended and waits to be reaped does not.
 fn is_alive(workshop: &Workshop, file: &str) -> bool {
     let process = workshop.read(file);
