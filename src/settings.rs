@@ -44,9 +44,10 @@ pub fn cache(config: &Config) -> cache::Settings {
     cache::Settings { folder: config.cache.folder.clone(), max_bytes, keep_free: cache::KEEP_FREE }
 }
 
-/// What makes an image a suspect, where there are so many classes.
-pub fn evidence(config: &Config, classes: u32) -> suspects::Evidence {
-    suspects::Evidence::new(config.suspects.p_label, config.suspects.scores, classes)
+/// From when on an image is a suspect, where there are so many classes.
+pub fn suspects(config: &Config, classes: u32) -> suspects::Rule {
+    let suspects = &config.suspects;
+    suspects::Rule::new(suspects.p_label, suspects.scores, suspects.mixed_up, classes)
 }
 
 /// Where a person's reviews are.

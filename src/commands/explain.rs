@@ -196,7 +196,7 @@ fn history(pool: &Pool, known: &Known, id: u32) -> anyhow::Result<History> {
         answer,
         mean_p_label: measured(&samples.mean_p_label, id),
         times_scored: samples.times_scored.get(at).copied().unwrap_or_default(),
-        suspect: known.is_suspect(id),
+        suspect: known.is_suspect(pool, id),
         review: known.reviews.of(id).map(Verdict::word),
         streak: samples.streak.get(at).copied().unwrap_or_default(),
         inclusion: measured(&samples.inclusion, id),

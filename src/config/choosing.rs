@@ -73,6 +73,8 @@ pub struct SuspectsConfig {
     pub p_label: f64,
     /// Models that must have scored it, at least 1.
     pub scores: u8,
+    /// Two classes are mixed up if more than this share of the one is confidently taken for the other, in [0, 1]; 1 = never.
+    pub mixed_up: f64,
     /// Suspects are kept out of training from this share of the pool on, in [0, 1]; 1 = never.
     pub keep_out: f64,
     /// Epochs after which a suspect that is kept out is scored again; at least 1.

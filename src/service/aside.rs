@@ -31,7 +31,12 @@ pub(super) struct Aside<'a> {
 impl Aside<'_> {
     /// Whether the label of a sample is probably wrong, and no person has said anything about it.
     pub(super) fn is_suspect(&self, samples: &Samples, id: u32) -> bool {
-        self.evidence.suspects(samples, id) && self.reviews.of(id).is_none()
+        self.evidence.against(samples, id, self.pool.label(id)).is_some() && self.reviews.of(id).is_none()
+    }
+
+    /// All suspects, by number.
+    pub(super) fn suspects(&self, samples: &Samples) -> Vec<u32> {
+        (0..self.pool.len()).filter(|&id| self.is_suspect(samples, id)).collect()
     }
 
     /// Whether a sample is kept out because its label is probably wrong.
@@ -49,16 +54,11 @@ impl Aside<'_> {
 }
 
 impl Run {
-    /// All suspects, by number.
-    pub(super) fn suspects(&self) -> Vec<u32> {
-        let aside = self.nobody_kept_out();
-        (0..self.pool.len()).filter(|&id| aside.is_suspect(&self.samples, id)).collect()
-    }
-
-    fn nobody_kept_out(&self) -> Aside<'_> {
+    /// Nobody but those whom a person has dropped, and what is known against the others.
+    pub(super) fn nobody_kept_out(&self) -> Aside<'_> {
         Aside {
             reviews: &self.reviews,
-            evidence: settings::evidence(&self.config, self.pool.classes()),
+            evidence: Evidence::gather(settings::suspects(&self.config, self.pool.classes()), &self.pool, &self.samples),
             duplicates: &self.duplicates,
             pool: &self.pool,
             kept_out: 0,
@@ -80,7 +80,7 @@ impl Run {
         if self.config.policy != Policy::Confidence || threshold >= 1.0 || !believed {
             return Ok(aside);
         }
-        let suspects = self.suspects();
+        let suspects = aside.suspects(&self.samples);
         let spared = Spared::of(&self.pool, &suspects);
         let kept_out = suspects.iter().filter(|&&id| !spared.has(self.pool.label(id))).count() as u64;
         let keeps_out_now = last.is_some_and(|last| last.commit.kept_out > 0);

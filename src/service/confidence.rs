@@ -111,7 +111,8 @@ impl Choosing<'_> {
     fn believed<'a>(&'a self, rechecked: &'a Harvest) -> impl Iterator<Item = &'a Seen> {
         rechecked.seen.iter().filter(|seen| {
             let left_out = self.aside.duplicates.left_out_for(self.pool, seen.sample).is_some();
-            !left_out && !self.aside.evidence.would_suspect(self.samples, seen.sample, seen.prediction.p_label)
+            let label = self.pool.label(seen.sample);
+            !left_out && !self.aside.evidence.would_suspect(self.samples, seen.sample, label, &seen.prediction)
         })
     }
 

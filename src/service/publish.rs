@@ -91,10 +91,12 @@ impl Run {
         let files = published.map_err(ServiceError::Thread)?.map_err(|_| ServiceError::Panicked)??.names().collect();
         let prepared = prepared?;
         // Before the epoch is true: a crash in between writes the same again.
+        let aside = self.nobody_kept_out();
         let suspects = Suspects {
-            ids: self.suspects(),
+            ids: aside.suspects(samples),
             pool,
             samples,
+            evidence: &aside.evidence,
             kept_out: chosen.kept_out > 0,
             absolute: config.lists.paths == ListPaths::Absolute,
         };

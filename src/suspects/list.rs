@@ -4,7 +4,7 @@ use std::collections::HashMap;
 use std::os::unix::ffi::OsStrExt as _;
 use std::path::Path;
 
-use super::{Spared, SuspectsError};
+use super::{Doubt, Evidence, Spared, SuspectsError};
 use crate::files;
 use crate::ledger::{NEVER, NONE, Samples};
 use crate::pool::Pool;
@@ -12,7 +12,7 @@ use crate::pool::Pool;
 /// The name of the list in the folder of the lists.
 pub const LIST_FILE: &str = "suspects.csv";
 /// Its columns.
-pub const HEADER: [&str; 14] = [
+pub const HEADER: [&str; 15] = [
     "path",
     "label",
     "suggested",
@@ -27,6 +27,7 @@ pub const HEADER: [&str; 14] = [
     "mates_with_label",
     "mates_with_suggested",
     "kept_out",
+    "doubt",
 ];
 
 /// The suspects of a pool.
@@ -38,6 +39,8 @@ pub struct Suspects<'a> {
     pub pool: &'a Pool,
     /// What is known of it.
     pub samples: &'a Samples,
+    /// What makes them suspects.
+    pub evidence: &'a Evidence,
     /// Whether they are kept out of training, but for those of classes that are spared ([`Spared`]).
     pub kept_out: bool,
     /// Whether paths are written absolute, and not as the pool's list has them.
@@ -96,7 +99,7 @@ impl Mates {
 /// # Errors
 /// The file cannot be written; what stood there before is untouched.
 pub fn publish(path: &Path, suspects: &Suspects<'_>) -> Result<(), SuspectsError> {
-    let Suspects { pool, samples, kept_out, absolute, .. } = *suspects;
+    let Suspects { pool, samples, evidence, kept_out, absolute, .. } = *suspects;
     let mut ids = suspects.ids.clone();
     ids.sort_unstable();
     let mates = Mates::count(pool, samples, &ids);
@@ -132,6 +135,7 @@ pub fn publish(path: &Path, suspects: &Suspects<'_>) -> Result<(), SuspectsError
                 number(cluster.and_then(|cluster| mates.with(cluster, pool.label(id)))),
                 number(cluster.zip(suggested).and_then(|(cluster, suggested)| mates.with(cluster, suggested))),
                 if kept_out && !spared.has(pool.label(id)) { "yes" } else { "no" }.to_owned(),
+                evidence.against(samples, id, pool.label(id)).map_or("", Doubt::word).to_owned(),
             ];
             writer.write_record(cells)?;
         }

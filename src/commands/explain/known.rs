@@ -14,7 +14,7 @@ use crate::ledger::{EpochRecord, Ledger, LedgerError, NEVER, NONE, Run, Samples}
 use crate::pool::Pool;
 use crate::prediction::Prediction;
 use crate::service::{Plan, pool_digest, review};
-use crate::suspects::{Evidence, Reviews, Spared, Verdict};
+use crate::suspects::{Evidence, Reviews, Rule, Spared, Verdict};
 
 /// How often a reading is tried that the service may have disturbed, and the pause in between: it renames the table of
 /// samples just after the commit.
@@ -49,8 +49,9 @@ pub(super) struct Rules {
     /// Epochs after which an answer no longer counts.
     stale: Option<u32>,
     cost: Option<f64>,
-    /// What makes an image a suspect: a mean below this, over so many models.
-    suspects: Option<(f64, f64)>,
+    /// What makes an image a suspect: a mean below this, over so many models; and the share of a class that must be taken for
+    /// another one.
+    suspects: Option<(f64, f64, f64)>,
     /// What a rare class is to have, as a share of an even one.
     pub(super) floor: f64,
 }
@@ -67,13 +68,16 @@ impl Rules {
             fraction: number("/cluster/fraction"),
             stale: config.pointer("/mine/stale").and_then(Value::as_u64).and_then(|stale| u32::try_from(stale).ok()),
             cost: number("/plan/cost"),
-            suspects: number("/suspects/p_label").zip(number("/suspects/scores")),
+            suspects: number("/suspects/p_label")
+                .zip(number("/suspects/scores"))
+                .map(|(p_label, scores)| (p_label, scores, number("/suspects/mixed_up").unwrap_or(1.0))),
             floor: number("/classes/floor").unwrap_or_default(),
         }
     }
 
-    fn evidence(&self, classes: u32) -> Option<Evidence> {
-        self.suspects.map(|(p_label, scores)| Evidence::new(p_label, scores as u8, classes))
+    fn evidence(&self, pool: &Pool, samples: &Samples) -> Option<Evidence> {
+        let rule = |(p_label, scores, mixed_up)| Rule::new(p_label, scores as u8, mixed_up, pool.classes());
+        self.suspects.map(|known| Evidence::gather(rule(known), pool, samples))
     }
 }
 
@@ -107,7 +111,7 @@ pub(super) fn read(ledger: Ledger, config: &Config, pool: &Pool) -> anyhow::Resu
                     let run = last(epochs.last()).map(|epoch| ledger.run_of(epoch)).transpose()?.flatten();
                     let rules = run.map(|record| Rules::of(&record.run));
                     let samples = samples.unwrap_or_else(|| Samples::new(len));
-                    let evidence = rules.as_ref().and_then(|rules| rules.evidence(pool.classes()));
+                    let evidence = rules.as_ref().and_then(|rules| rules.evidence(pool, &samples));
                     let spared = Spared::default();
                     return Ok(Known { ledger, epochs, samples, rules, reviews, duplicates, evidence, spared });
                 }
@@ -188,13 +192,14 @@ impl Known {
     }
 
     /// Whether its label is probably wrong, and no person has said anything about it.
-    pub(super) fn is_suspect(&self, id: u32) -> bool {
-        self.evidence.is_some_and(|evidence| evidence.suspects(&self.samples, id)) && self.reviews.of(id).is_none()
+    pub(super) fn is_suspect(&self, pool: &Pool, id: u32) -> bool {
+        let doubt = self.evidence.as_ref().and_then(|evidence| evidence.against(&self.samples, id, pool.label(id)));
+        doubt.is_some() && self.reviews.of(id).is_none()
     }
 
     /// Whether it is one of those that are kept out where suspects are.
     fn is_kept_out(&self, pool: &Pool, id: u32) -> bool {
-        self.is_suspect(id) && !self.spared.has(pool.label(id))
+        self.is_suspect(pool, id) && !self.spared.has(pool.label(id))
     }
 
     /// How many images a person's reviews keep out of training.
@@ -210,7 +215,8 @@ impl Known {
                 pool.relabel(reviewed, label);
             }
         }
-        let suspects: Vec<u32> = (0..pool.len()).filter(|&id| self.is_suspect(id)).collect();
+        self.evidence = self.rules.as_ref().and_then(|rules| rules.evidence(pool, &self.samples));
+        let suspects: Vec<u32> = (0..pool.len()).filter(|&id| self.is_suspect(pool, id)).collect();
         self.spared = Spared::of(pool, &suspects);
     }
 
