@@ -86,7 +86,7 @@ fn main() -> Result<(), Box<dyn Error>> {
     let (mined, known): (Vec<Candidate>, Vec<Candidate>) = (of(true).collect(), of(false).collect());
     let found = mined.len() as u64;
     let chosen =
-        select::confidence(&mined, &known, Extras { share: EXTRAS, exponent: 1.0 }, |_| Favour::NONE, SEED, next);
+        select::confidence(&mined, &[], &known, Extras { share: EXTRAS, exponent: 1.0 }, |_| Favour::NONE, SEED, next);
     drop((mined, known));
     let chosen = select::order(&select::cut(&chosen, usize::MAX, SEED, next), SEED, next);
     stages.end("select")?;

@@ -17,7 +17,7 @@ fn confidence(mined: &[Member], known: &[Member], share: f64, seed: u64, epoch: 
     let all = |members: &[Member]| -> Vec<Candidate> {
         members.iter().map(|&member| Candidate { member, reach: 1.0 }).collect()
     };
-    select::confidence(&all(mined), &all(known), Extras { share, exponent: 1.0 }, |_| Favour::NONE, seed, epoch)
+    select::confidence(&all(mined), &[], &all(known), Extras { share, exponent: 1.0 }, |_| Favour::NONE, seed, epoch)
 }
 
 fn samples(choices: &[Choice]) -> Vec<u32> {
@@ -134,6 +134,18 @@ fn known_images_are_drawn_with_exactly_the_share() {
 }
 
 #[test]
+fn what_is_taken_unseen_weighs_as_what_was_looked_at() {
+    let of = |sample, reach| Candidate { member: Member { sample, cluster: None }, reach };
+    // Two mined and one unseen that came with 0.5, one unseen with 0.25: the harmonic mean is 4 / (3 x 2 + 4) = 0.4.
+    let (mined, unseen) = ([of(4, 0.5), of(2, 0.5)], [of(1, 0.25), of(3, 0.5)]);
+    let extras = Extras { share: 0.0, exponent: 1.0 };
+    let choices = select::confidence(&mined, &unseen, &[], extras, |_| Favour::NONE, 1, 1);
+    let found: Vec<_> = choices.iter().map(|it| (it.sample, it.stratum, it.weight, it.inclusion)).collect();
+    let (uniform, mined) = (Stratum::Uniform, Stratum::Mined);
+    assert_eq!(found, [(1, uniform, 1.6, 0.25), (2, mined, 0.8, 0.5), (3, uniform, 0.8, 0.5), (4, mined, 0.8, 0.5)]);
+}
+
+#[test]
 fn groups_are_rounded_independently() {
     // 100 groups of one: each draw is one of 0.3, and any two come together with probability 0.09.
     let known: Vec<Member> = (0..100).map(|number| member(number, number)).collect();
@@ -175,7 +187,7 @@ fn confidence_at_its_ends() {
 fn weights_make_up_for_how_images_were_come_by() {
     let of = |sample, reach| Candidate { member: member(sample, 0), reach };
     let weights = |mined: &[Candidate], known: &[Candidate], share, exponent| -> Vec<f32> {
-        let choices = select::confidence(mined, known, Extras { share, exponent }, |_| Favour::NONE, 3, 3);
+        let choices = select::confidence(mined, &[], known, Extras { share, exponent }, |_| Favour::NONE, 3, 3);
         choices.iter().map(|choice| choice.weight).collect()
     };
     let close = |left: Vec<f32>, right: &[f64]| {
@@ -196,7 +208,7 @@ fn weights_make_up_for_how_images_were_come_by() {
     let known = [of(2, 0.5), of(3, 0.5)];
     close(weights(&[of(1, 1.0)], &known, 0.5, 1.0), &[0.6, 2.4]);
     let choices =
-        select::confidence(&[of(1, 0.5)], &known, Extras { share: 0.5, exponent: 1.0 }, |_| Favour::NONE, 3, 3);
+        select::confidence(&[of(1, 0.5)], &[], &known, Extras { share: 0.5, exponent: 1.0 }, |_| Favour::NONE, 3, 3);
     assert_eq!(choices.iter().map(|choice| choice.inclusion).collect::<Vec<f64>>(), [0.5, 0.25]);
     // A probability that is none counts as 1.
     close(weights(&[of(1, f32::NAN), of(2, 0.0), of(3, 1.0)], &[], 0.5, 1.0), &[1.0, 1.0, 1.0]);
@@ -212,7 +224,7 @@ fn a_favoured_image_comes_more_often_and_weighs_no_less() {
     let favour = |sample| if favoured(sample) { Favour { reach: 1.0, share: 0.6 } } else { Favour::NONE };
     let mut counts = [0u32; 80];
     for epoch in 0..4000 {
-        for choice in select::confidence(&[], &known, Extras { share: 0.2, exponent: 1.0 }, favour, 11, epoch) {
+        for choice in select::confidence(&[], &[], &known, Extras { share: 0.2, exponent: 1.0 }, favour, 11, epoch) {
             counts[choice.sample as usize] += 1;
             assert!((choice.weight - 5.0).abs() < 1e-6, "as if drawn with 0.2");
             let drawn = if favoured(choice.sample) { 0.6 } else { 0.2 };
@@ -228,15 +240,16 @@ fn a_favoured_image_comes_more_often_and_weighs_no_less() {
     // what came of it is 2 / (2 + 4) = 1/3.
     let mined = [Candidate { member: member(1, 0), reach: 0.5 }, Candidate { member: member(2, 0), reach: 0.25 }];
     let favour = |sample| Favour { reach: if sample == 1 { 2.0 } else { 1.0 }, share: 0.0 };
-    let choices = select::confidence(&mined, &[], Extras { share: 0.2, exponent: 1.0 }, favour, 11, 1);
+    let choices = select::confidence(&mined, &[], &[], Extras { share: 0.2, exponent: 1.0 }, favour, 11, 1);
     assert!(choices.iter().all(|choice| (choice.weight - 4.0 / 3.0).abs() < 1e-6));
     assert_eq!(choices.iter().map(|choice| choice.inclusion).collect::<Vec<_>>(), [0.5, 0.25]);
     // Where nobody else is drawn, the favoured are, and weigh what stands for the others of their class.
     let only = |sample| if favoured(sample) { Favour { reach: 1.0, share: 0.5 } } else { Favour::NONE };
-    let choices = select::confidence(&[], &known, Extras { share: 0.0, exponent: 1.0 }, only, 1, 1);
+    let choices = select::confidence(&[], &[], &known, Extras { share: 0.0, exponent: 1.0 }, only, 1, 1);
     assert!(choices.len() == 20 && choices.iter().all(|choice| favoured(choice.sample) && choice.weight == 2.0));
     // A favour beyond certainty is certainty.
     let all = select::confidence(
+        &[],
         &[],
         &known,
         Extras { share: 0.5, exponent: 0.0 },

@@ -178,7 +178,7 @@ fn suspects(s: &Section<'_>) -> SuspectsConfig {
     SuspectsConfig {
         p_label: s.number("p_label", 0.04, SHARE),
         scores: u8::try_from(s.count("scores", 2, 1..=MOST_SCORES)).unwrap_or(u8::MAX),
-        mixed_up: s.number("mixed_up", 0.05, SHARE),
+        mixed_up: s.number("mixed_up", 0.1, SHARE),
         keep_out: s.number("keep_out", 0.05, SHARE),
         recheck: s.count("recheck", 3, 1..=u32::MAX),
         others: s.word("others", Others::Confidence),

@@ -25,12 +25,25 @@ pub struct Limits {
     pub along: f64,
     /// Forwards allowed.
     pub forwards: usize,
+    /// Whether images that nobody has looked at are to make up for what the scan could not pay for.
+    pub unseen: bool,
 }
 
 impl Limits {
+    /// So many images are wanted, none of which come without being found, whatever it costs.
+    pub fn of(quota: f64) -> Self {
+        Self { quota, known: 0.0, along: 0.0, forwards: usize::MAX, unseen: false }
+    }
+
     /// Whether so many finds among so many scored images are enough.
     fn are_met(&self, found: usize, scored: usize) -> bool {
-        found as f64 + self.known * scored.saturating_sub(found) as f64 + self.along * scored as f64 >= self.quota
+        self.missing(found, scored) <= 0.0
+    }
+
+    /// Images that are still wanted then.
+    fn missing(&self, found: usize, scored: usize) -> f64 {
+        let brought = found as f64 + self.known * scored.saturating_sub(found) as f64 + self.along * scored as f64;
+        self.quota - brought
     }
 }
 
@@ -68,6 +81,8 @@ pub struct Harvest {
     pub seen: Vec<Seen>,
     /// Their embeddings, row by row, `seen.len()` x `width`.
     pub embeddings: Numbers,
+    /// Images that are taken without a look, and the probability of that or of a look.
+    pub unseen: Vec<(u32, f32)>,
     /// Values in an embedding; 0 if the model gives none out.
     pub width: usize,
     /// Images that could not be read, with the reason.
@@ -155,6 +170,7 @@ impl<'a> Basket<'a> {
         let harvest = Harvest {
             seen: Vec::new(),
             embeddings: Numbers::default(),
+            unseen: Vec::new(),
             width: scorer.facts().embedding.unwrap_or(0),
             skipped: Vec::new(),
             tally: Tally::default(),
@@ -209,11 +225,25 @@ impl<'a> Basket<'a> {
     }
 
     fn finish(mut self) -> Result<Harvest, PublishError> {
+        let unseen = self.without_a_look();
         let inclusion = self.order.inclusion_of_cells();
+        let of = |cell: usize| inclusion.get(cell).copied().unwrap_or(f32::NAN);
+        self.harvest.unseen = unseen.into_iter().map(|(sample, cell)| (sample, of(cell))).collect();
         for (seen, &cell) in self.harvest.seen.iter_mut().zip(&self.cells) {
-            seen.inclusion = inclusion.get(cell).copied().unwrap_or(f32::NAN);
+            seen.inclusion = of(cell);
         }
         self.harvest.embeddings = self.embeddings.finish()?;
         Ok(self.harvest)
+    }
+
+    /// Where the budget has ended the scan, so many of the others as are missing, with their cells. As to those that are
+    /// scored, to every one of them comes what comes along.
+    fn without_a_look(&mut self) -> Vec<(u32, usize)> {
+        let limits = &self.scan.limits;
+        if !limits.unseen || self.harvest.ended != Ended::Budget {
+            return Vec::new();
+        }
+        let missing = limits.missing(self.found, self.harvest.seen.len()).max(0.0);
+        self.order.take((missing / (1.0 + limits.along)).round() as usize)
     }
 }

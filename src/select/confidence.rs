@@ -44,15 +44,16 @@ pub struct Extras {
 /// less than its inverse.
 const CLIP: f64 = 4.0;
 
-/// All `mined` images (not confidently right), and of the `known` (confidently right) a share, drawn evenly over their
-/// groups.
+/// All `mined` images (not confidently right), all that are taken `unseen`, and of the `known` (confidently right) a share,
+/// drawn evenly over their groups.
 ///
 /// From a group of n known images `share × n` are drawn without replacement. Where that is not a whole number it is
 /// rounded up with the probability of its fractional part, by a draw of the group's own. So the expected count is exactly
 /// `share × n`, and every known image has the same probability of being drawn: the share. Drawing within groups lowers
 /// the variance of sums over the subset as far as images of a group resemble each other.
 ///
-/// An image that was looked at with the probability r and then drawn with the probability d (1 for mined ones) weighs
+/// An image that was looked at, or taken unseen, with the probability r and then drawn with the probability d (1 but for
+/// known ones) weighs
 ///
 /// (c(m / r) / d)^exponent, with c(x) = min(max(x, 1/4), 4),
 ///
@@ -68,6 +69,7 @@ const CLIP: f64 = 4.0;
 /// With a share of 0 no known image is chosen and with 1 all are. An image that is both mined and known is mined.
 pub fn confidence(
     mined: &[Candidate],
+    unseen: &[Candidate],
     known: &[Candidate],
     extras: Extras,
     favour: impl Fn(u32) -> Favour,
@@ -76,14 +78,15 @@ pub fn confidence(
 ) -> Vec<Choice> {
     let (share, exponent) = (bounded(extras.share), bounded(extras.exponent));
     let plain = |candidate: &Candidate| candidate.reach() / favour(candidate.member.sample).reach.max(1.0);
-    let inverse: f64 = mined.iter().chain(known).map(|candidate| 1.0 / candidate.reach()).sum();
-    let mean = (mined.len() + known.len()) as f64 / inverse.max(1.0);
+    let inverse: f64 = mined.iter().chain(unseen).chain(known).map(|candidate| 1.0 / candidate.reach()).sum();
+    let mean = (mined.len() + unseen.len() + known.len()) as f64 / inverse.max(1.0);
     let choice = |candidate: &Candidate, stratum, drawn: f64, favoured: f64| {
         let weight = ((mean / plain(candidate)).clamp(1.0 / CLIP, CLIP) / drawn).powf(exponent);
         candidate.member.choice(stratum, weight as f32, candidate.reach() * favoured)
     };
     let draws = Draws::new(seed, epoch, Stream::Extras);
     let mut choices: Vec<Choice> = mined.iter().map(|candidate| choice(candidate, Stratum::Mined, 1.0, 1.0)).collect();
+    choices.extend(unseen.iter().map(|candidate| choice(candidate, Stratum::Uniform, 1.0, 1.0)));
     let drawn = |candidate: &Candidate| bounded(favour(candidate.member.sample).share).max(share);
     if known.iter().any(|candidate| drawn(candidate) > 0.0) {
         let mut samples: Vec<u32> = mined.iter().map(|candidate| candidate.member.sample).collect();

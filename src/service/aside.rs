@@ -34,6 +34,11 @@ impl Aside<'_> {
         self.evidence.against(samples, id, self.pool.label(id)).is_some() && self.reviews.of(id).is_none()
     }
 
+    /// Whether it is a suspect that may be kept out.
+    fn is_unbelieved(&self, samples: &Samples, id: u32) -> bool {
+        self.evidence.is_unbelieved(samples, id) && self.reviews.of(id).is_none()
+    }
+
     /// All suspects, by number.
     pub(super) fn suspects(&self, samples: &Samples) -> Vec<u32> {
         (0..self.pool.len()).filter(|&id| self.is_suspect(samples, id)).collect()
@@ -41,7 +46,7 @@ impl Aside<'_> {
 
     /// Whether a sample is kept out because its label is probably wrong.
     pub(super) fn keeps_out(&self, samples: &Samples, id: u32) -> bool {
-        self.kept_out > 0 && self.is_suspect(samples, id) && !self.spared.has(self.pool.label(id))
+        self.kept_out > 0 && self.is_unbelieved(samples, id) && !self.spared.has(self.pool.label(id))
     }
 
     /// Whether a sample may be trained on.
@@ -58,7 +63,11 @@ impl Run {
     pub(super) fn nobody_kept_out(&self) -> Aside<'_> {
         Aside {
             reviews: &self.reviews,
-            evidence: Evidence::gather(settings::suspects(&self.config, self.pool.classes()), &self.pool, &self.samples),
+            evidence: Evidence::gather(
+                settings::suspects(&self.config, self.pool.classes()),
+                &self.pool,
+                &self.samples,
+            ),
             duplicates: &self.duplicates,
             pool: &self.pool,
             kept_out: 0,
@@ -68,8 +77,8 @@ impl Run {
 
     /// Who is put aside when the next list is chosen, after the list `last`.
     ///
-    /// Only `confidence` keeps suspects out, and only by a model that can be believed. It begins when they are
-    /// `suspects.keep_out` of the pool, and ends when they are less than half of that, so that it does not go back and forth.
+    /// Only `confidence` keeps suspects out, and only by a model that can be believed. Those may be kept out
+    /// whom hardly any model believes. It begins when they are `suspects.keep_out` of the pool, and ends when they are less than half of that, so that it does not go back and forth.
     ///
     /// # Errors
     /// The ledger cannot be read.
@@ -80,9 +89,9 @@ impl Run {
         if self.config.policy != Policy::Confidence || threshold >= 1.0 || !believed {
             return Ok(aside);
         }
-        let suspects = aside.suspects(&self.samples);
-        let spared = Spared::of(&self.pool, &suspects);
-        let kept_out = suspects.iter().filter(|&&id| !spared.has(self.pool.label(id))).count() as u64;
+        let unbelieved: Vec<u32> = (0..self.pool.len()).filter(|&id| aside.is_unbelieved(&self.samples, id)).collect();
+        let spared = Spared::of(&self.pool, &unbelieved);
+        let kept_out = unbelieved.iter().filter(|&&id| !spared.has(self.pool.label(id))).count() as u64;
         let keeps_out_now = last.is_some_and(|last| last.commit.kept_out > 0);
         let enough = f64::from(self.pool.len()) * if keeps_out_now { threshold / 2.0 } else { threshold };
         Ok(if kept_out as f64 >= enough { Aside { kept_out, spared, ..aside } } else { aside })

@@ -120,7 +120,7 @@ impl Choosing<'_> {
     fn patent(&self, scorer: &Scorer) -> Result<Chosen, ChooseError> {
         let mut order = self.order(Precedence::None, 0, |id| self.allows(id));
         let quota = f64::from(self.quota());
-        let harvest = self.scan(scorer, Rule::Wrong, &mut order, (quota, 0.0, 0.0), 0)?;
+        let harvest = self.scan(scorer, Rule::Wrong, &mut order, Limits::of(quota), 0)?;
         let clustering = Instant::now();
         let (found, others): (Vec<u32>, Vec<u32>) = (0..harvest.seen.len() as u32)
             .partition(|&row| harvest.seen.get(row as usize).is_some_and(|seen| seen.found));
@@ -180,21 +180,23 @@ impl Choosing<'_> {
         Order::new(&plan, self.samples, allowed, |id| self.pool.label(id), draws)
     }
 
-    /// Scans until `wanted` images are found, of which an image that is no find brings `known` and every image that is
-    /// scored `along`, or the budget is spent, of which so many forwards are `already`.
+    /// Scans within these limits, of which that on forwards is the budget, less those that there were `already`. Where the
+    /// budget is what bounds it, and not the end of the planned work, unseen images may make up for what it cannot pay for.
     pub(super) fn scan(
         &self,
         scorer: &Scorer,
         rule: Rule,
         order: &mut Order,
-        (wanted, known, along): (f64, f64, f64),
+        limits: Limits,
         already: u64,
     ) -> Result<Harvest, ScanError> {
         let spent = self.spent + self.reserved() + self.plan.cost(0, already);
-        let forwards = self.plan.forwards(self.config.mine.budget, self.quota() as usize, spent);
+        let (budget, feeds) = (self.config.mine.budget, self.quota() as usize);
+        let forwards = self.plan.forwards(budget, feeds, spent);
         let forwards = forwards.saturating_sub(usize::try_from(already).unwrap_or(usize::MAX));
-        tracing::info!(epoch = self.epoch, candidates = order.len(), wanted, forwards, "scanning");
-        let limits = Limits { quota: wanted, known, along, forwards };
+        tracing::info!(epoch = self.epoch, candidates = order.len(), wanted = limits.quota, forwards, "scanning");
+        let unseen = limits.unseen && !self.plan.runs_short(budget, feeds, spent);
+        let limits = Limits { forwards, unseen, ..limits };
         let augment = settings::scan_augment(self.config, self.epoch);
         let folder = &self.config.state.folder;
         Scan { pool: self.pool, rule, limits, augment, cancel: self.cancel, folder }.run(scorer, order)

@@ -8,7 +8,7 @@ use crate::cluster::Clusters;
 use crate::config::Others;
 use crate::draw::{Draws, Stream};
 use crate::ledger::NONE;
-use crate::mine::{Ended, Harvest, Precedence, Rule, Seen};
+use crate::mine::{Ended, Harvest, Limits, Precedence, Rule, Seen};
 use crate::score::Scorer;
 use crate::select::{self, Candidate, Favour, Member, Stock};
 use crate::spool::Numbers;
@@ -23,8 +23,10 @@ impl Choosing<'_> {
     ///
     /// Everything is looked at if that does not make the subset larger than the quota. If it would, the scan ends when the
     /// share of its candidates that it came to, times what all images with a fresh answer would bring, fills the quota
-    /// together with what it has found; then the same share of those with a fresh answer is looked at, or a larger one where
-    /// the budget ended the scan. Which of its candidates a scan comes to is not even: weights make up for that.
+    /// together with what it has found; then the same share of those with a fresh answer is looked at. Where the budget ends
+    /// it before that, some of the candidates are taken without a look, so many that this share of all of them is taken or
+    /// looked at; where the planned work is about to end, more of those with a fresh answer are looked at instead. Which of
+    /// its candidates a scan comes to is not even: weights make up for that.
     ///
     /// A class of few images has a quota of its own ([`select::quotas`]): more of its images are looked at and drawn.
     ///
@@ -42,7 +44,8 @@ impl Choosing<'_> {
         self.fresh(rule, |_, find| brings += if find { 1.0 } else { extras.share });
         let along = if order.is_empty() { 0.0 } else { brings / order.len() as f64 };
         let already = rechecked.as_ref().map_or(0, |rechecked| rechecked.tally.forwards);
-        let mut harvest = self.scan(scorer, rule, &mut order, (quota, extras.share, along), already)?;
+        let limits = Limits { known: extras.share, along, unseen: true, ..Limits::of(quota) };
+        let mut harvest = self.scan(scorer, rule, &mut order, limits, already)?;
         let clustering = Instant::now();
         let clusters = self.cluster((&harvest.embeddings).into(), harvest.width)?;
         let scanned_samples: Vec<u32> = harvest.seen.iter().map(|seen| seen.sample).collect();
@@ -62,7 +65,10 @@ impl Choosing<'_> {
         for candidates in [&mut mined, &mut known] {
             candidates.retain(|candidate| thinned.binary_search(&candidate.member.sample).is_err());
         }
-        let stocks = self.stocks(rule, &mined, &known);
+        let unseen: Vec<Candidate> = (harvest.unseen.iter())
+            .map(|&(sample, reach)| Candidate { member: Member { sample, cluster: None }, reach })
+            .collect();
+        let stocks = self.stocks(rule, mined.iter().chain(&unseen), &known);
         let (share, quotas) = select::quotas(&stocks, extras.share, quota, self.config.classes.floor);
         let quota_of = |sample: u32| quotas.get(self.pool.label(sample) as usize).copied();
         let draws = Draws::new(self.config.seed, self.epoch + 1, Stream::Fresh);
@@ -73,14 +79,15 @@ impl Choosing<'_> {
             }
         });
         // As likely as others are to be looked at, one way or the other.
-        let common = share.max(harvest.seen.len() as f64 / order.len().max(1) as f64);
+        let taken = harvest.seen.len() + unseen.len();
+        let common = share.max(taken as f64 / order.len().max(1) as f64);
         let favour = |sample: u32| {
             let Some(quota) = quota_of(sample) else { return Favour::NONE };
             let is_fresh = || self.samples.is_fresh(sample, self.epoch, self.config.mine.stale);
             let raised = quota.fresh > common && is_fresh();
             Favour { reach: if raised { (quota.fresh / common).min(MOST) } else { 1.0 }, share: quota.extras }
         };
-        let choices = select::confidence(&mined, &known, extras, favour, self.config.seed, self.epoch + 1);
+        let choices = select::confidence(&mined, &unseen, &known, extras, favour, self.config.seed, self.epoch + 1);
         let choices = self.finish(choices, harvest.tally.forwards + already);
         let mut members: Vec<Member> = (harvest.seen.iter().enumerate())
             .map(|(row, seen)| Member { sample: seen.sample, cluster: clusters.assignment.get(row).copied() })
@@ -104,15 +111,14 @@ impl Choosing<'_> {
         let wanted =
             |id| self.aside.keeps_out(self.samples, id) || (even && self.samples.is_unreadable(id) && self.allows(id));
         let mut order = self.order(Precedence::Stalest, recheck, wanted);
-        Ok(Some(self.scan(scorer, rule, &mut order, (f64::INFINITY, 0.0, 0.0), 0)?))
+        Ok(Some(self.scan(scorer, rule, &mut order, Limits::of(f64::INFINITY), 0)?))
     }
 
     /// Those that models have come to believe.
     fn believed<'a>(&'a self, rechecked: &'a Harvest) -> impl Iterator<Item = &'a Seen> {
         rechecked.seen.iter().filter(|seen| {
             let left_out = self.aside.duplicates.left_out_for(self.pool, seen.sample).is_some();
-            let label = self.pool.label(seen.sample);
-            !left_out && !self.aside.evidence.would_suspect(self.samples, seen.sample, label, &seen.prediction)
+            !left_out && !self.aside.evidence.would_be_unbelieved(self.samples, seen.sample, seen.prediction.p_label)
         })
     }
 
@@ -132,7 +138,7 @@ impl Choosing<'_> {
     }
 
     /// What there is of each class.
-    fn stocks(&self, rule: Rule, mined: &[Candidate], known: &[Candidate]) -> Vec<Stock> {
+    fn stocks<'c>(&self, rule: Rule, chosen: impl Iterator<Item = &'c Candidate>, known: &[Candidate]) -> Vec<Stock> {
         let mut stocks = vec![Stock::default(); self.pool.classes() as usize];
         let mut add = |sample: u32, part: fn(&mut Stock) -> &mut f64| {
             // A person may have given it a label that the pool's list does not have.
@@ -145,7 +151,7 @@ impl Choosing<'_> {
             }
         };
         self.allowed().for_each(|sample| add(sample, |stock| &mut stock.images));
-        mined.iter().for_each(|candidate| add(candidate.member.sample, |stock| &mut stock.mined));
+        chosen.for_each(|candidate| add(candidate.member.sample, |stock| &mut stock.mined));
         known.iter().for_each(|candidate| add(candidate.member.sample, |stock| &mut stock.known));
         self.fresh(rule, |member, find| {
             add(member.sample, if find { |stock| &mut stock.fresh_mined } else { |stock| &mut stock.fresh_known });

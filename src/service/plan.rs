@@ -95,6 +95,11 @@ impl Plan {
         ((feeds as f64 * budget).min(left) / self.forward).min(usize::MAX as f64) as usize
     }
 
+    /// Whether what bounds [such a scan](Self::forwards) is the work that is left, and not its budget.
+    pub fn runs_short(&self, budget: f64, feeds: usize, spent: f64) -> bool {
+        self.left(spent) / (1.0 + budget) < feeds as f64
+    }
+
     /// The whole work, for a learning-rate schedule, where the epoch that begins after `spent` visits trains on `visits`
     /// images: the budget, or else as many epochs of this size as `epochs` still allows, or 0 for not known.
     pub fn horizon(&self, epochs: Option<u32>, epoch: u32, spent: f64, visits: usize) -> f64 {
@@ -137,6 +142,8 @@ mod tests {
         // With 60 left the scan may cost 30 of it, which is 120 forwards.
         assert_eq!(PLAN.forwards(1.0, 100, 940.0), 120);
         assert_eq!(PLAN.forwards(0.0, 100, 0.0), 0);
+        assert!(PLAN.runs_short(1.0, 100, 940.0) && !PLAN.runs_short(1.0, 100, 800.0));
+        assert!(!PLAN.runs_short(0.0, 100, 0.0) && !Plan { total: None, forward: 0.25 }.runs_short(1.0, 100, 1e9));
     }
 
     #[test]

@@ -4,7 +4,6 @@ use std::collections::{BTreeMap, BTreeSet};
 
 use crate::ledger::{NONE, Samples};
 use crate::pool::Pool;
-use crate::prediction::Prediction;
 
 /// From when on an image is a suspect, whatever the pool.
 #[derive(Clone, Copy, Debug, PartialEq)]
@@ -59,7 +58,11 @@ impl Doubt {
 /// last model took it for j with at least the probability t(j), and 1 - m is at least t(j) as well: the *confident joint* of
 /// Northcutt et al. ("Confident Learning", JAIR 2021), here without a network that has not seen the image. If that holds for
 /// more than the share `mixed_up` of the class i, the two are mixed up, and those images of i are suspects that the last
-/// model took for j, with 1 - m at least t(j). `make bench-suspects` measures what both find.
+/// model took for j, with 1 - m at least t(j).
+///
+/// `make bench-suspects` measures what both find. Only the unbelieved may be kept out of training: where classes are mixed up
+/// the doubted are also those that lie between them, and a network that does not see these is worse. Measured on
+/// Fashion-MNIST, with a fifth of two pairs of classes mixed up: 90.3% right with them kept out, 91.3% with them kept in.
 #[derive(Clone, Debug, PartialEq)]
 pub struct Evidence {
     rule: Rule,
@@ -98,28 +101,34 @@ impl Evidence {
             let images = sums.get(label as usize).map_or(0, |&(_, images)| images);
             count as f64 > rule.mixed_up * images as f64
         };
-        evidence.mixed_up = taken.into_iter().filter(|&(pair, count)| many(pair, count)).map(|(pair, _)| pair).collect();
+        evidence.mixed_up =
+            taken.into_iter().filter(|&(pair, count)| many(pair, count)).map(|(pair, _)| pair).collect();
         evidence
     }
 
     /// What speaks against the label of a sample; nothing where it is no suspect.
     pub fn against(&self, samples: &Samples, id: u32, label: u32) -> Option<Doubt> {
-        let predicted = samples.score(id).map_or(NONE, |said| said.predicted);
-        self.doubt(samples.evidence(id, None), label, predicted)
-    }
-
-    /// Whether a sample would be a suspect if one more model said this.
-    pub fn would_suspect(&self, samples: &Samples, id: u32, label: u32, said: &Prediction) -> bool {
-        self.doubt(samples.evidence(id, Some(said.p_label)), label, said.predicted).is_some()
-    }
-
-    fn doubt(&self, so_far: (f32, u8), label: u32, predicted: u32) -> Option<Doubt> {
-        let (mean, scores) = so_far;
-        if scores >= self.rule.scores && mean < self.rule.p_label {
+        if self.is_unbelieved(samples, id) {
             return Some(Doubt::Unbelieved);
         }
-        let mixed_up = self.mixed_up.contains(&(label, predicted));
-        (mixed_up && self.is_taken_for_another(so_far, label, predicted)).then_some(Doubt::MixedUp)
+        let predicted = samples.score(id).map_or(NONE, |said| said.predicted);
+        let mixed_up = self.mixed_up.contains(&(label, predicted))
+            && self.is_taken_for_another(samples.evidence(id, None), label, predicted);
+        mixed_up.then_some(Doubt::MixedUp)
+    }
+
+    /// Whether a sample is unbelieved: those are the suspects that may be kept out of training.
+    pub fn is_unbelieved(&self, samples: &Samples, id: u32) -> bool {
+        self.unbelieved(samples.evidence(id, None))
+    }
+
+    /// Whether a sample would be unbelieved if one more model said `p_label`.
+    pub fn would_be_unbelieved(&self, samples: &Samples, id: u32, p_label: f32) -> bool {
+        self.unbelieved(samples.evidence(id, Some(p_label)))
+    }
+
+    fn unbelieved(&self, (mean, scores): (f32, u8)) -> bool {
+        scores >= self.rule.scores && mean < self.rule.p_label
     }
 
     fn is_taken_for_another(&self, (mean, scores): (f32, u8), label: u32, predicted: u32) -> bool {
@@ -132,13 +141,13 @@ impl Evidence {
     }
 }
 
-/// Classes whose suspects are not kept out: where more than half of a class is suspected, the model is to blame.
+/// Classes whose suspects are not kept out: where more than half of a class is unbelieved, the model is to blame.
 #[derive(Clone, Debug, Default)]
 pub struct Spared(Vec<bool>);
 
 impl Spared {
-    /// Those of a pool, if these are all its suspects.
-    pub fn of(pool: &Pool, suspects: &[u32]) -> Self {
+    /// Those of a pool, if these are all whose labels are unbelieved.
+    pub fn of(pool: &Pool, unbelieved: &[u32]) -> Self {
         let classes = pool.classes() as usize;
         let (mut suspected, mut images) = (vec![0_u64; classes], vec![0_u64; classes]);
         let count = |counts: &mut [u64], id| {
@@ -146,7 +155,7 @@ impl Spared {
                 *count += 1;
             }
         };
-        suspects.iter().for_each(|&id| count(&mut suspected, id));
+        unbelieved.iter().for_each(|&id| count(&mut suspected, id));
         (0..pool.len()).for_each(|id| count(&mut images, id));
         Self(suspected.iter().zip(&images).map(|(suspects, images)| 2 * suspects > *images).collect())
     }

@@ -41,7 +41,7 @@ pub struct Suspects<'a> {
     pub samples: &'a Samples,
     /// What makes them suspects.
     pub evidence: &'a Evidence,
-    /// Whether they are kept out of training, but for those of classes that are spared ([`Spared`]).
+    /// Whether the unbelieved are kept out of training, but for those of classes that are spared ([`Spared`]).
     pub kept_out: bool,
     /// Whether paths are written absolute, and not as the pool's list has them.
     pub absolute: bool,
@@ -103,7 +103,8 @@ pub fn publish(path: &Path, suspects: &Suspects<'_>) -> Result<(), SuspectsError
     let mut ids = suspects.ids.clone();
     ids.sort_unstable();
     let mates = Mates::count(pool, samples, &ids);
-    let spared = Spared::of(pool, &ids);
+    let unbelieved: Vec<u32> = ids.iter().copied().filter(|&id| evidence.is_unbelieved(samples, id)).collect();
+    let spared = Spared::of(pool, &unbelieved);
     let mean = |id: u32| samples.evidence(id, None).0;
     ids.sort_by(|&a, &b| mean(a).total_cmp(&mean(b)));
     files::publish(path, |file| {
@@ -118,6 +119,8 @@ pub fn publish(path: &Path, suspects: &Suspects<'_>) -> Result<(), SuspectsError
             let share = |value: Option<f32>| value.map(|value| format!("{value:.6}")).unwrap_or_default();
             let scored = samples.last_scored.get(at).filter(|&&scored| scored != NEVER);
             let suggested = said.map(|said| said.predicted);
+            let doubt = evidence.against(samples, id, pool.label(id));
+            let is_out = kept_out && doubt == Some(Doubt::Unbelieved) && !spared.has(pool.label(id));
             let absolute_path = absolute.then(|| pool.path(id));
             let path = absolute_path.as_ref().map_or(pool.listed(id), |path| path.as_os_str().as_bytes());
             writer.write_field(path)?;
@@ -134,8 +137,8 @@ pub fn publish(path: &Path, suspects: &Suspects<'_>) -> Result<(), SuspectsError
                 number(cluster.and_then(|cluster| mates.all.get(&cluster).copied())),
                 number(cluster.and_then(|cluster| mates.with(cluster, pool.label(id)))),
                 number(cluster.zip(suggested).and_then(|(cluster, suggested)| mates.with(cluster, suggested))),
-                if kept_out && !spared.has(pool.label(id)) { "yes" } else { "no" }.to_owned(),
-                evidence.against(samples, id, pool.label(id)).map_or("", Doubt::word).to_owned(),
+                if is_out { "yes" } else { "no" }.to_owned(),
+                doubt.map_or("", Doubt::word).to_owned(),
             ];
             writer.write_record(cells)?;
         }

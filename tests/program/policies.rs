@@ -118,6 +118,33 @@ fn confidence_takes_all_that_is_not_confidently_right_and_a_weighted_share_of_th
 }
 
 #[test]
+fn what_a_scan_cannot_pay_for_is_taken_without_a_look() {
+    // Forwards at a quarter of a visit each may cost a quarter of the 300 visits that the quota is: 300 of the 540 candidates.
+    for (budget, scanned) in [(0.25, 300), (0.0, 0)] {
+        let turn = Turn::with(&format!(
+            "mine: {{quota: 0.5, budget: {budget}, random: 1}}\nextras: {{share: 0, exponent: 1}}\nplan: {{forward: 0.25}}\n"
+        ));
+        let epoch = &turn.workshop.status()["epochs"][1];
+        let of = |name: &str| epoch[name].as_u64().unwrap() as usize;
+        assert_eq!((of("scanned"), of("scan_forwards"), of("mined")), (scanned, scanned, of("found")));
+        assert!(scanned == 0 || (of("found") > 100 && of("found") < 280), "{epoch}");
+        let (mined, unseen) = (turn.stratum("mined"), turn.stratum("uniform"));
+        assert_eq!((mined.len(), unseen.len(), turn.second.len()), (of("found"), 300 - of("found"), 300));
+        assert_eq!(paths(&turn.second).len(), 300, "no image twice");
+        assert!(paths(&turn.first).is_disjoint(&paths(&turn.second)));
+        // Whoever was looked at or taken came with the same probability, in the same random order.
+        let reached = (scanned + unseen.len()) as f64 / 540.0;
+        for line in &unseen {
+            assert_eq!((line.predicted, line.cluster, line.weight), (None, None, 1.0));
+            let row = &turn.samples[&line.path];
+            assert!(row.number("last_scored").is_none());
+            assert!((row.of("inclusion") - reached).abs() < 1e-6 && (row.of("chosen") - reached).abs() < 1e-6);
+        }
+        assert!(mined.iter().all(|line| line.weight == 1.0));
+    }
+}
+
+#[test]
 fn a_scan_ends_at_its_quota_or_its_budget() {
     let ended = |mine: &str| {
         let turn = Turn::with(&format!("policy: patent\nmine: {{{mine}}}\nplan: {{forward: 0.25}}\n"));

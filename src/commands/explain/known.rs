@@ -8,7 +8,7 @@ use anyhow::bail;
 use serde_json::Value;
 
 use super::why::Case;
-use crate::config::Config;
+use crate::config::{Config, Others, Word as _};
 use crate::duplicates::Duplicates;
 use crate::ledger::{EpochRecord, Ledger, LedgerError, NEVER, NONE, Run, Samples};
 use crate::pool::Pool;
@@ -54,6 +54,8 @@ pub(super) struct Rules {
     suspects: Option<(f64, f64, f64)>,
     /// What a rare class is to have, as a share of an even one.
     pub(super) floor: f64,
+    /// Whether the others are drawn at random while suspects are kept out.
+    pub(super) even: bool,
 }
 
 impl Rules {
@@ -72,6 +74,7 @@ impl Rules {
                 .zip(number("/suspects/scores"))
                 .map(|(p_label, scores)| (p_label, scores, number("/suspects/mixed_up").unwrap_or(1.0))),
             floor: number("/classes/floor").unwrap_or_default(),
+            even: config.pointer("/suspects/others").and_then(Value::as_str) == Some(Others::Even.word()),
         }
     }
 
@@ -197,9 +200,14 @@ impl Known {
         doubt.is_some() && self.reviews.of(id).is_none()
     }
 
+    fn is_unbelieved(&self, id: u32) -> bool {
+        let unbelieved = self.evidence.as_ref().is_some_and(|evidence| evidence.is_unbelieved(&self.samples, id));
+        unbelieved && self.reviews.of(id).is_none()
+    }
+
     /// Whether it is one of those that are kept out where suspects are.
     fn is_kept_out(&self, pool: &Pool, id: u32) -> bool {
-        self.is_suspect(pool, id) && !self.spared.has(pool.label(id))
+        self.is_unbelieved(id) && !self.spared.has(pool.label(id))
     }
 
     /// How many images a person's reviews keep out of training.
@@ -216,8 +224,8 @@ impl Known {
             }
         }
         self.evidence = self.rules.as_ref().and_then(|rules| rules.evidence(pool, &self.samples));
-        let suspects: Vec<u32> = (0..pool.len()).filter(|&id| self.is_suspect(pool, id)).collect();
-        self.spared = Spared::of(pool, &suspects);
+        let unbelieved: Vec<u32> = (0..pool.len()).filter(|&id| self.is_unbelieved(id)).collect();
+        self.spared = Spared::of(pool, &unbelieved);
     }
 
     /// Whether a list is as long as the plan still paid for after its scan, and so was cut to that length.

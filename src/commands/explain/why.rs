@@ -80,7 +80,9 @@ impl Case<'_> {
                  fell out",
             ),
             (_, Some(_)) if self.suspect && self.commit.kept_out > 0 => self.suspected(),
-            ("confidence", Some(_)) if self.commit.strata.uniform > 0 && !self.unreadable_now => self.even(),
+            ("confidence", Some(_)) if self.rules.even && self.commit.kept_out > 0 && !self.unreadable_now => {
+                self.even()
+            }
             (_, None) | ("uniform", _) => self.not_drawn(),
             ("confidence" | "patent", Some(scanned_by)) => self.scanned(scanned_by),
             (policy, _) => unknown(&format!("nothing is known here of the policy {policy}")),
@@ -146,6 +148,10 @@ impl Case<'_> {
 
     fn not_reached(&self, scanned_by: u32) -> Reason {
         let scanned = self.commit.scanned;
+        let others = match self.commit.strata.uniform {
+            0 => String::new(),
+            unseen => format!(", {unseen} others were taken without a look"),
+        };
         let came = match self.inclusion {
             Some(0.0) => "it had no chance, the scan ended before its turn came".to_owned(),
             Some(probability) => format!("it would have come with probability {}", odds(f64::from(probability))),
@@ -154,7 +160,7 @@ impl Case<'_> {
         Reason::new(
             "not_reached",
             format!(
-                "the scan with the model of epoch {scanned_by} looked at {scanned} images and did not come to it; {came}"
+                "the scan with the model of epoch {scanned_by} looked at {scanned} images and did not come to it{others}; {came}"
             ),
         )
     }

@@ -51,7 +51,7 @@ fn the_least_config_has_the_documented_defaults() {
     let suspects = SuspectsConfig {
         p_label: 0.04,
         scores: 2,
-        mixed_up: 0.05,
+        mixed_up: 0.1,
         keep_out: 0.05,
         recheck: 3,
         others: Others::Confidence,

@@ -220,6 +220,22 @@ impl Order {
         cell
     }
 
+    /// The next `count` images of the random order, or as many as there are, with their cells: they count as visited. As for
+    /// a [round](Self::next_round), everything of the last one is to be known.
+    pub(super) fn take(&mut self, count: usize) -> Vec<(u32, usize)> {
+        self.round.clear();
+        self.known = 0;
+        while self.round.len() < count && self.tier < self.tiers.len() {
+            self.walk(usize::MAX, count);
+            if self.tiers.get(self.tier).is_some_and(|tier| tier.taken == tier.to - tier.from) {
+                self.tier += 1;
+            }
+        }
+        let samples: Vec<u32> =
+            self.round.iter().filter_map(|pick| self.samples.get(pick.place as usize).copied()).collect();
+        samples.into_iter().map(|sample| (sample, self.learn(None))).collect()
+    }
+
     /// For each cell the probability that one of its candidates is visited.
     pub(super) fn inclusion_of_cells(&self) -> Vec<f32> {
         let mut inclusion = Vec::with_capacity(self.cells.len());
