@@ -21,7 +21,7 @@ use crate::ledger::{NONE, Samples};
 use crate::lists::{Format, ManifestRow, walk_manifest};
 use crate::pool::Pool;
 use crate::prediction::Prediction;
-use crate::suspects::Verdict;
+use crate::suspects::{Doubt, Verdict};
 
 /// Arguments of `gleaner explain`.
 #[derive(Args, Debug)]
@@ -87,8 +87,9 @@ struct History {
     /// The mean of p(label) over the models that have scored it, and how many those were.
     mean_p_label: Option<f32>,
     times_scored: u8,
-    /// Whether the label is probably wrong.
+    /// Whether the label is probably wrong, and what speaks against it.
     suspect: bool,
+    doubt: Option<&'static str>,
     /// What a person has said of it.
     review: Option<&'static str>,
     streak: u16,
@@ -188,6 +189,7 @@ fn explain(config: &Config, pool: &Pool, known: &Known, id: u32, mates: usize) -
 fn history(pool: &Pool, known: &Known, id: u32) -> anyhow::Result<History> {
     let (at, samples) = (id as usize, &known.samples);
     let answer = known.answer(id).map(|said| answer(pool, id, &said));
+    let doubt = known.doubt(pool, id);
     Ok(History {
         visits: samples.visits.get(at).copied().unwrap_or_default(),
         last_trained: known.last_trained(id),
@@ -196,7 +198,8 @@ fn history(pool: &Pool, known: &Known, id: u32) -> anyhow::Result<History> {
         answer,
         mean_p_label: measured(&samples.mean_p_label, id),
         times_scored: samples.times_scored.get(at).copied().unwrap_or_default(),
-        suspect: known.is_suspect(pool, id),
+        suspect: doubt.is_some(),
+        doubt: doubt.map(Doubt::word),
         review: known.reviews.of(id).map(Verdict::word),
         streak: samples.streak.get(at).copied().unwrap_or_default(),
         inclusion: measured(&samples.inclusion, id),

@@ -268,6 +268,10 @@ fn labels_of_classes_that_are_mixed_up_are_listed_and_trained_on() {
     let mixed_up = kept.iter().filter(|row| row["doubt"] == "mixed_up");
     assert!(mixed_up.clone().count() > 2 && mixed_up.clone().all(|row| next.contains(&row["path"])), "{kept:?}");
     assert!(mixed_up.clone().all(|row| reason(&workshop, &row["path"]) == "on the list"));
+    for row in &rows {
+        let history = &explain(&workshop, &row["path"])["history"];
+        assert_eq!((&history["suspect"], &history["doubt"]), (&true.into(), &row["doubt"].clone().into()));
+    }
 }
 
 #[test]

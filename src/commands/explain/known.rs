@@ -14,7 +14,7 @@ use crate::ledger::{EpochRecord, Ledger, LedgerError, NEVER, NONE, Run, Samples}
 use crate::pool::Pool;
 use crate::prediction::Prediction;
 use crate::service::{Plan, pool_digest, review};
-use crate::suspects::{Evidence, Reviews, Rule, Spared, Verdict};
+use crate::suspects::{Doubt, Evidence, Reviews, Rule, Spared, Verdict};
 
 /// How often a reading is tried that the service may have disturbed, and the pause in between: it renames the table of
 /// samples just after the commit.
@@ -194,10 +194,10 @@ impl Known {
         self.duplicates.left_out_for(pool, id).filter(may)
     }
 
-    /// Whether its label is probably wrong, and no person has said anything about it.
-    pub(super) fn is_suspect(&self, pool: &Pool, id: u32) -> bool {
-        let doubt = self.evidence.as_ref().and_then(|evidence| evidence.against(&self.samples, id, pool.label(id)));
-        doubt.is_some() && self.reviews.of(id).is_none()
+    /// What speaks against its label, where no person has said anything about it.
+    pub(super) fn doubt(&self, pool: &Pool, id: u32) -> Option<Doubt> {
+        let evidence = self.evidence.as_ref().filter(|_| self.reviews.of(id).is_none())?;
+        evidence.against(&self.samples, id, pool.label(id))
     }
 
     fn is_unbelieved(&self, id: u32) -> bool {

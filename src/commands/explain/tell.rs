@@ -4,6 +4,7 @@ use std::fmt::Write as _;
 
 use super::why::odds;
 use super::{Cluster, Explanation, History, Placement};
+use crate::suspects::Doubt;
 
 /// The text for people; ends with a line end.
 pub(super) fn text(explanation: &Explanation) -> String {
@@ -17,9 +18,14 @@ pub(super) fn text(explanation: &Explanation) -> String {
     lines.extend(history.mean_p_label.map(|mean| {
         ("mean", format!("p(label) {mean:.4} on average over {} models that have scored it", history.times_scored))
     }));
-    if history.suspect {
-        lines.push(("suspect", "its label is probably wrong".to_owned()));
-    }
+    lines.extend(history.doubt.map(|doubt| {
+        let against = if doubt == Doubt::MixedUp.word() {
+            "it is taken for a class that its own is mixed up with"
+        } else {
+            "hardly any model believes it"
+        };
+        ("suspect", format!("its label is probably wrong: {against}"))
+    }));
     lines.extend(history.review.map(|verdict| ("review", format!("a person has said {verdict}"))));
     lines.extend(history.inclusion.map(|probability| {
         ("scan", format!("the last scan that it was a candidate of came to it with probability {}", shown(probability)))
