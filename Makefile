@@ -16,11 +16,14 @@ FOLDER ?= demo
 JPEGS ?=
 # What bench-accuracy trains: fashion-convnet, fashion-resnet18 or photos-efficientnet.
 TASK ?= fashion-convnet
+# What `make fuzz` runs, and each for so many seconds.
+FUZZ ?= config image manifest onnx pool reviews scores
+FUZZ_SECONDS ?= 600
 
 CARGO := cargo
 BINARIES := target/release/gleaner target/release/gleaner-trainer
 
-.PHONY: all help runtime build data demo bench-mine bench-cluster bench-pool bench-finds bench-accuracy bench-suspects test lint clean
+.PHONY: all help runtime build data demo bench-mine bench-cluster bench-pool bench-finds bench-accuracy bench-suspects test fuzz lint clean
 
 all: build  ## stage the native libraries and build both programs
 
@@ -80,6 +83,14 @@ lint: runtime  ## formatting and lints
 
 test: build data lint  ## lints and all tests
 	$(CARGO) test --release --locked --workspace
+
+# Needs `rustup toolchain install nightly` and `cargo install cargo-fuzz`. The first finding ends it.
+fuzz:  ## made-up files for every reader of files, each for FUZZ_SECONDS=600 (FUZZ=image for only one)
+	for target in $(FUZZ); do \
+	    mkdir -p fuzz/corpus/$$target; \
+	    $(CARGO) +nightly fuzz run $$target fuzz/corpus/$$target fuzz/seeds/$$target -- \
+	        -max_total_time=$(FUZZ_SECONDS) -timeout=20; \
+	done
 
 clean:  ## remove what was built; staged libraries and data stay
 	$(CARGO) clean

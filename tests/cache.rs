@@ -14,7 +14,7 @@ use std::thread;
 use std::time::{Duration, SystemTime};
 
 use gleaner::cache::{Cache, CacheError, Settings, Source};
-use gleaner::pixels::{Channels, Crop, Loader, PixelError, Preprocess, Resize};
+use gleaner::pixels::{Channels, Crop, Limits, Loader, PixelError, Preprocess, Resize};
 use small_disk::SmallDisk;
 
 /// Bytes before the table of a cache file, of a cell of it, and of the record before an image's pixels.
@@ -32,6 +32,7 @@ fn preprocess(side: u32) -> Preprocess {
         crop_fraction: 1.0,
         mean: vec![0.5; 3],
         std: vec![0.5; 3],
+        limits: Limits::default(),
     }
 }
 

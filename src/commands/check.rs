@@ -9,7 +9,6 @@ use crate::launch;
 use crate::libraries::{self, LIBTORCH};
 use crate::onnx::{Classifier, Model};
 use crate::pixels::Normaliser;
-use crate::pool::Pool;
 use crate::score::{self, Scorer};
 use crate::service::{check_names, trainer_program};
 use crate::settings;
@@ -102,7 +101,7 @@ fn model(findings: &mut Findings, config: &Config, runtime: bool) -> Option<Clas
 fn pools(findings: &mut Findings, config: &Config, start: Option<&Classifier>) {
     let sets = [Some(&config.pool.train), Some(&config.pool.validation), config.pool.test.as_ref()];
     for source in sets.into_iter().flatten() {
-        let Some(pool) = findings.take(Pool::load(source)) else { continue };
+        let Some(pool) = findings.take(settings::images(config, source)) else { continue };
         let classes = start.and_then(|start| start.classes).and_then(|classes| u32::try_from(classes).ok());
         if classes.is_some_and(|classes| findings.take(pool.check(classes)).is_none()) {
             continue;

@@ -8,6 +8,7 @@
 mod auto;
 mod checks;
 mod choosing;
+mod pixels;
 mod problem;
 mod reader;
 mod sections;
@@ -25,8 +26,8 @@ pub use problem::{ConfigError, Problem};
 pub use templates::PLACEHOLDERS;
 pub use types::*;
 pub use words::{
-    ClusterDistance, ClusterMode, Crop, Device, ListFormat, ListPaths, Others, Policy, Precision, Resize, ScanAugment,
-    TrainPrecision, Word,
+    ClusterDistance, ClusterMode, Crop, Device, Links, ListFormat, ListPaths, Others, Policy, Precision, Resize,
+    ScanAugment, TrainPrecision, Watch, Word,
 };
 
 use problem::{Fault, Place};

@@ -2,7 +2,7 @@
 
 use super::auto::OrAuto;
 use super::choosing::*;
-use super::words::{Crop, Device, ListFormat, ListPaths, Policy, Precision, Resize, TrainPrecision};
+use super::words::{Crop, Device, Links, ListFormat, ListPaths, Policy, Precision, Resize, TrainPrecision, Watch};
 use serde::ser::{Serialize, SerializeStruct, Serializer};
 use std::path::PathBuf;
 use std::time::Duration;
@@ -61,6 +61,8 @@ pub struct PoolConfig {
     pub validation: PathBuf,
     /// Images that only a final report looks at.
     pub test: Option<PathBuf>,
+    /// Where symbolic links in these may lead.
+    pub links: Links,
 }
 
 /// The one preprocessing, used by scoring and by training.
@@ -82,6 +84,10 @@ pub struct PixelsConfig {
     pub crop_fraction: f64,
     /// Random changes in training.
     pub augment: AugmentConfig,
+    /// Megapixels that an image may have; above 0, and at least those of `size` before the crop.
+    pub max_megapixels: f64,
+    /// MiB that an image's file may have; above 0.
+    pub max_file_mib: f64,
 }
 
 /// Random changes of an image in training.
@@ -142,6 +148,8 @@ pub struct CheckpointConfig {
     /// A file that has not changed for so long is looked at.
     #[serde(serialize_with = "duration")]
     pub quiet: Duration,
+    /// How the folder is watched.
+    pub watch: Watch,
     /// How often the folder is looked through without a hint from the operating system; never 0.
     #[serde(serialize_with = "duration")]
     pub poll: Duration,

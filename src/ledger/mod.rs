@@ -17,6 +17,7 @@
 //! prepared samples, and the same draws write the same lists again. [`Ledger::standing`] says where to go on.
 
 mod centroids;
+mod checkpoints;
 mod columns;
 mod duplicates;
 mod error;

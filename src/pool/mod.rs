@@ -6,6 +6,7 @@
 mod arena;
 mod error;
 mod folder;
+mod links;
 mod list;
 mod paths;
 #[cfg(test)]

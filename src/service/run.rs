@@ -50,6 +50,8 @@ pub struct Run {
     pub(super) cache: Arc<Cache>,
     /// The size of a batch that this machine likes best, once it is known.
     pub(super) batch: Option<usize>,
+    /// Files in the watched folder that are no checkpoints, and that were told of.
+    pub(super) strangers: BTreeSet<PathBuf>,
     /// The epoch whose checkpoints this process has refused in the scan, how many, and why the last.
     pub(super) refused_late: Option<(u32, u32, String)>,
 }
@@ -60,9 +62,9 @@ impl Run {
     /// Errors: lists or graphs that cannot be read or do not fit each other, a state folder in use or of another run.
     pub fn open(config: Config) -> Result<Self, ServiceError> {
         let start = Instant::now();
-        let pool = Pool::load(&config.pool.train)?;
-        let validation = Pool::load(&config.pool.validation)?;
-        let test = config.pool.test.as_deref().map(Pool::load).transpose()?;
+        let pool = settings::images(&config, &config.pool.train)?;
+        let validation = settings::images(&config, &config.pool.validation)?;
+        let test = config.pool.test.as_deref().map(|test| settings::images(&config, test)).transpose()?;
         let classes = classes(&config, &pool)?;
         for images in [Some(&pool), Some(&validation), test.as_ref()].into_iter().flatten() {
             images.check(u32::try_from(classes).unwrap_or(u32::MAX))?;
@@ -102,6 +104,7 @@ impl Run {
             loaded: None,
             cache: Arc::new(cache),
             batch: None,
+            strangers: BTreeSet::new(),
             refused_late: None,
             config,
         };

@@ -2,6 +2,7 @@
 
 use std::collections::BTreeSet;
 use std::path::Path;
+use std::sync::atomic::{AtomicBool, Ordering};
 use std::time::Duration;
 
 use super::examine::{Examined, judge};
@@ -11,7 +12,8 @@ use super::{ServiceError, in_background, systemd};
 use crate::digest;
 use crate::launch::Report;
 use crate::ledger::{Checkpoint, CheckpointStatus, EpochRecord, scores_beside};
-use crate::watch::{self, Candidate, Method, Now, Reconciled, Reconciler, Verdict, WatchError, Watcher};
+use crate::settings;
+use crate::watch::{self, Candidate, Now, Reconciled, Reconciler, Verdict, WatchError, Watcher};
 
 /// Waits until a checkpoint of `epoch` or a later one is there and fit, and records it.
 pub(super) async fn for_checkpoint(
@@ -21,7 +23,7 @@ pub(super) async fn for_checkpoint(
 ) -> Result<Run, ServiceError> {
     let wanted = epoch.commit.epoch;
     let config = run.config().checkpoint.clone();
-    let mut watcher = Watcher::start(&config.folder, Method::Native, config.poll)?;
+    let mut watcher = Watcher::start(&config.folder, settings::watching(&config), config.poll)?;
     let mut look_out = Reconciler::new(&config.folder, run.pattern.clone(), config.quiet);
     systemd::status(&format!("waiting for {} in {}", run.pattern.name(wanted), config.folder.display()));
     tracing::info!(epoch = wanted, folder = %config.folder.display(), "waiting for the checkpoint");
@@ -39,14 +41,26 @@ pub(super) async fn for_checkpoint(
             () = quiet_is_over => {}
             () = shutdown.wait() => return Ok(run),
         }
-        let (back, (moved, reconciled)) = in_background(run, move |_| {
-            let reconciled = look_out.look(wanted, Now::read(), &mut |candidate, _| judge(candidate))?;
-            Ok((look_out, reconciled))
+        let (back, (moved, looked)) = in_background(run, move |_| {
+            let looked = look_out.look(wanted, Now::read(), &mut |candidate, _| judge(candidate));
+            Ok((look_out, looked))
         })
         .await?;
         (run, look_out) = (back, moved);
+        let reconciled = match looked {
+            Ok(reconciled) => reconciled,
+            Err(error) => {
+                // A file server that is away, or a folder that is just being replaced: the next event or turn of the timer
+                // looks again.
+                if told.insert((config.folder.clone(), error.to_string())) {
+                    tracing::warn!(%error, "the folder is looked at again later");
+                }
+                again = None;
+                continue;
+            }
+        };
         again = reconciled.look_again_in();
-        for path in &reconciled.ignored {
+        for path in reconciled.ignored.iter().filter(|path| run.strangers.insert(path.to_path_buf())) {
             tracing::info!(file = %path.display(), pattern = config.pattern, "ignored, its name is not a checkpoint's");
         }
         for waiting in &reconciled.waiting {
@@ -66,8 +80,8 @@ pub(super) async fn for_checkpoint(
         match examined {
             Examined::Cancelled => return Ok(run),
             Examined::Accepted => {
-                run.pass_over(&candidate, &reconciled)?;
-                return Ok(run);
+                let cancel = shutdown.flag();
+                return Ok(in_background(run, move |run| run.pass_over(&candidate, &reconciled, &cancel)).await?.0);
             }
             Examined::Refused { reason, digest } => {
                 run.note_training(epoch, &Report { images: Some(0), ..Report::default() }, None)?;
@@ -88,20 +102,26 @@ pub(super) fn passes(epoch: &EpochRecord, of: u32) -> Report {
 }
 
 impl Run {
-    /// Records the checkpoints that a newer one made superfluous.
-    fn pass_over(&mut self, taken: &Candidate, reconciled: &Reconciled) -> Result<(), ServiceError> {
-        for older in &reconciled.skipped {
-            let Ok(digest) = digest::of_file(&older.path) else { continue };
+    /// Records the checkpoints that a newer one made superfluous, as far as a signal leaves time for it.
+    fn pass_over(
+        &mut self,
+        taken: &Candidate,
+        reconciled: &Reconciled,
+        cancel: &AtomicBool,
+    ) -> Result<(), ServiceError> {
+        let skipped = |older: &Candidate| {
             tracing::info!(checkpoint = short(&older.path), newer = short(&taken.path), "skipped");
-            self.ledger.record_checkpoint(&Checkpoint {
+            Some(Checkpoint {
                 epoch: older.epoch,
                 path: older.path.clone(),
-                digest,
+                digest: digest::of_file(&older.path).ok()?,
                 status: CheckpointStatus::Skipped,
                 reason: Some(format!("{} is newer", short(&taken.path))),
-            })?;
-        }
-        Ok(())
+            })
+        };
+        let older = reconciled.skipped.iter().take_while(|_| !cancel.load(Ordering::Relaxed));
+        let older: Vec<Checkpoint> = older.filter_map(skipped).collect();
+        Ok(self.ledger.record_checkpoints(&older)?)
     }
 
     /// Records that the checkpoint of this path is not fit and, where it stands in the watched folder, puts it aside.

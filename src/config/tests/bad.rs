@@ -107,6 +107,10 @@ fn each_bad_value_is_named_with_its_remedy() {
             "c.yaml:4:21: checkpoint.quiet is `soon`, not a time with its unit; write for example 2s",
         ),
         (
+            "checkpoint: {watch: inotify}",
+            "c.yaml:4:21: checkpoint.watch is `inotify`, not one of native, poll; write for example native",
+        ),
+        (
             "checkpoint: {poll: 0s}",
             "c.yaml:4:20: checkpoint.poll is `0s`, not a time of at least 10ms; write for example 30s",
         ),
@@ -210,6 +214,20 @@ fn pixels_are_held_against_their_channels_and_their_scale() {
         (
             "size: [1, 1], crop: none, crop_fraction: 0.8",
             "c.yaml:2:51: pixels.crop_fraction cuts nothing away under `crop: none`; leave it out, or write `crop: center`",
+        ),
+        (
+            "size: [1, 1], max_megapixels: 0",
+            "c.yaml:2:40: pixels.max_megapixels is `0`, not a number above 0; write for example 100",
+        ),
+        (
+            "size: [1, 1], max_file_mib: -1",
+            "c.yaml:2:38: pixels.max_file_mib is `-1`, not a number above 0; write for example 256",
+        ),
+        // With the rim that the crop takes away, 100 x 50 is of 125 x 62.5 pixels.
+        (
+            "size: [100, 50], crop_fraction: 0.8, max_megapixels: 0.007",
+            "c.yaml:2:63: pixels.max_megapixels leaves no room for an image of pixels.size, which takes 0.007813 megapixels; \
+             raise it, or take a smaller size",
         ),
         (
             "size: [1, 1], augment: {flip: yes}",
