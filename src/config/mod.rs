@@ -10,6 +10,7 @@ mod checks;
 mod choosing;
 mod problem;
 mod reader;
+mod reload;
 mod sections;
 mod templates;
 #[cfg(test)]
@@ -22,6 +23,7 @@ mod words;
 pub use auto::OrAuto;
 pub use choosing::*;
 pub use problem::{ConfigError, Problem};
+pub use reload::{Reloaded, changed_keys};
 pub use templates::PLACEHOLDERS;
 pub use types::*;
 pub use words::{

@@ -65,6 +65,10 @@ impl RunningJob {
         let (program, arguments) = job.command.split_first().ok_or(LaunchError::Empty)?;
         let mut command = Command::new(program);
         command.args(arguments).envs(job.environment);
+        // Only this process speaks for the service.
+        for variable in ["NOTIFY_SOCKET", "WATCHDOG_PID", "WATCHDOG_USEC"] {
+            command.env_remove(variable);
+        }
         let program = PathBuf::from(program);
         let tail = Tail::default();
         let (group, finished) =

@@ -14,10 +14,15 @@ mod tests;
 pub use error::{LineFault, PoolError};
 pub use folder::EXTENSIONS;
 
+use crate::systemd;
 use arena::Arena;
 use error::Faults;
 use paths::path_of;
 use std::path::{Path, PathBuf};
+use std::time::Duration;
+
+/// How long reading a list may take before its lines are looked at: a gigabyte over a slow network.
+const READING: Duration = Duration::from_secs(600);
 
 /// The number of an image: its position in the pool, from 0.
 pub type SampleId = u32;
@@ -55,7 +60,9 @@ impl Pool {
         if std::fs::metadata(source).map_err(unreadable)?.is_dir() {
             return folder::load(source, u32::MAX);
         }
+        let silence = systemd::silence(READING);
         let bytes = std::fs::read(source).map_err(unreadable)?;
+        drop(silence);
         list::load(source, bytes, u32::MAX)
     }
 

@@ -19,7 +19,7 @@
 //! | `mine` | one turn without a service |
 //! | `waiting` | waiting for a checkpoint that somebody else makes |
 //! | `plan`, `stop` | what work costs; when it ends |
-//! | `shutdown`, `systemd` | signals, and what the service manager is told |
+//! | `shutdown`, `reload` | signals: to end, and to read the config anew |
 
 mod advance;
 mod aside;
@@ -32,11 +32,11 @@ mod leftovers;
 mod mine;
 mod plan;
 mod publish;
+mod reload;
 mod run;
 mod shutdown;
 mod stop;
 mod subset;
-mod systemd;
 mod training;
 mod visits;
 mod waiting;
@@ -45,15 +45,18 @@ pub use aside::review;
 pub use error::ServiceError;
 pub use mine::Mined;
 pub use plan::Plan;
+pub use reload::Reread;
 pub use run::{Run, config_path, pool_digest};
 pub use subset::check_names;
 pub use training::trainer_program;
 
 use advance::Advance;
+use reload::Reload;
 use shutdown::Shutdown;
 
 use crate::config::{Config, TrainerProgram};
 use crate::ledger::{Outcome, Standing};
+use crate::systemd;
 
 /// How the loop came to its end.
 #[derive(Clone, Debug, PartialEq)]
@@ -62,20 +65,40 @@ pub enum Ended {
     Stopped(Outcome),
     /// SIGTERM or SIGINT came; the next start continues.
     Interrupted,
+    /// The same, and something did not end in time, as the loading of a large model: a thread is still at it. The process
+    /// must end without waiting for it; as after any other death, the next start continues.
+    Abandoned,
 }
 
-/// Runs the loop of a config until a stop rule applies or a signal comes.
+/// What a person can tell a run that goes on.
+struct Signals {
+    shutdown: Shutdown,
+    reload: Reload,
+}
+
+/// Runs the loop of a config until a stop rule applies or a signal comes. `reread` gives the config anew, for SIGHUP.
 ///
 /// Errors: whatever cannot be mended by waiting, as a full disk, a trainer that fails for good, or a pool that is gone.
 /// The last good list stays in place.
-pub async fn run(config: Config) -> Result<Ended, ServiceError> {
-    let mut shutdown = Shutdown::listen()?;
+pub async fn run(config: Config, reread: Option<Reread>) -> Result<Ended, ServiceError> {
+    let signals = Signals { shutdown: Shutdown::listen()?, reload: Reload::listen(&config, reread)? };
+    let overdue = signals.shutdown.clone();
+    tokio::select! {
+        biased;
+        ended = serve(config, signals) => ended,
+        () = overdue.overdue() => Ok(Ended::Abandoned),
+    }
+}
+
+async fn serve(config: Config, mut signals: Signals) -> Result<Ended, ServiceError> {
+    systemd::status(&format!("reading {}", config.pool.train.display()));
     let mut run = blocking(move || Run::open(config)).await??;
-    systemd::ready();
     loop {
-        if shutdown.requested() {
-            systemd::stopping();
+        if signals.shutdown.requested() {
             return Ok(Ended::Interrupted);
+        }
+        if let Some(config) = signals.reload.news() {
+            run = in_background(run, move |run| run.take_over(config)).await?.0;
         }
         let standing = run.ledger.standing()?;
         run = match standing {
@@ -83,13 +106,14 @@ pub async fn run(config: Config) -> Result<Ended, ServiceError> {
             Standing::Committed(epoch) => {
                 run.point_next(&epoch)?;
                 match run.config().trainer.program {
-                    TrainerProgram::None => waiting::for_checkpoint(run, &epoch, &mut shutdown).await?,
-                    _ => training::train(run, &epoch, &mut shutdown).await?,
+                    TrainerProgram::None => waiting::for_checkpoint(run, &epoch, &mut signals).await?,
+                    _ => training::train(run, &epoch, &mut signals).await?,
                 }
             }
             Standing::Trained(checkpoint) => {
+                systemd::ready();
                 systemd::status(&format!("choosing what follows epoch {}", checkpoint.checkpoint.epoch));
-                let cancel = shutdown.flag();
+                let cancel = signals.shutdown.flag();
                 let (run, advance) =
                     in_background(run, move |run| run.advance(&checkpoint.checkpoint, &cancel)).await?;
                 if let Advance::Published(epoch) = advance {
@@ -98,6 +122,8 @@ pub async fn run(config: Config) -> Result<Ended, ServiceError> {
                 run
             }
             Standing::Stopped(outcome) => {
+                systemd::ready();
+                systemd::status(&format!("ended by {}", outcome.reason));
                 systemd::stopping();
                 return Ok(Ended::Stopped(outcome));
             }
