@@ -46,6 +46,7 @@ fn status(ledger: &Ledger) -> anyhow::Result<Value> {
         })
         .collect();
     let outcome = ledger.outcome()?;
+    let failure = ledger.failure()?;
     let rejected: Vec<Value> = (ledger.checkpoints()?.iter())
         .filter(|record| record.checkpoint.status == CheckpointStatus::Rejected)
         .map(|record| {
@@ -59,7 +60,11 @@ fn status(ledger: &Ledger) -> anyhow::Result<Value> {
         .collect();
     Ok(json!({
         "policy": ledger.run()?.map(|record| record.run.policy),
-        "standing": standing(&ledger.standing()?),
+        "standing": match &failure {
+            Some(_) => "failed; the next start tries again".to_owned(),
+            None => standing(&ledger.standing()?),
+        },
+        "failed": failure.map(|failure| json!({"time": failure.time, "reason": failure.reason})),
         "epochs": epochs,
         "totals": {
             "epochs": totals.epochs,
@@ -148,6 +153,9 @@ fn print_for_people(status: &Value) {
     let text = |value: &Value| value.as_str().unwrap_or("-").to_owned();
     println!("policy    {}", text(&status["policy"]));
     println!("standing  {}", text(&status["standing"]));
+    if let Some(reason) = status["failed"]["reason"].as_str() {
+        println!("reason    {reason}");
+    }
     println!("\nepoch    size   mined   extra  scanned   found  accuracy        cost");
     for epoch in status["epochs"].as_array().into_iter().flatten() {
         let number = |name: &str| epoch[name].as_u64().unwrap_or_default();

@@ -9,6 +9,7 @@ mod auto;
 mod checks;
 mod choosing;
 mod problem;
+mod programs;
 mod reader;
 mod reload;
 mod sections;
@@ -24,7 +25,7 @@ pub use auto::OrAuto;
 pub use choosing::*;
 pub use problem::{ConfigError, Problem};
 pub use reload::{Reloaded, changed_keys};
-pub use templates::PLACEHOLDERS;
+pub use templates::{HOOK_PLACEHOLDERS, PLACEHOLDERS};
 pub use types::*;
 pub use words::{
     ClusterDistance, ClusterMode, Crop, Device, ListFormat, ListPaths, Others, Policy, Precision, Resize, ScanAugment,

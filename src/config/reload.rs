@@ -23,6 +23,7 @@ impl Config {
     pub fn reload(&self, new: &Self) -> Reloaded {
         let mut config = self.clone();
         config.stop = new.stop.clone();
+        config.hooks = new.hooks.clone();
         config.checkpoint.quiet = new.checkpoint.quiet;
         config.checkpoint.poll = new.checkpoint.poll;
         // Without a trainer to start its patience is not in use, and the text of the config does not have it.

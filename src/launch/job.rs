@@ -126,7 +126,7 @@ impl RunningJob {
             None => self.end(true, GRACE_AFTER_TIMEOUT),
             Some(ending) => {
                 ending.kill_at = None;
-                tracing::warn!(program = %self.program.display(), "the training step did not end when asked; killing it");
+                tracing::warn!(program = %self.program.display(), "the program did not end when asked; killing it");
                 self.group.signal(Signal::KILL);
             }
         }

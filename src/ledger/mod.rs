@@ -20,6 +20,7 @@ mod centroids;
 mod columns;
 mod duplicates;
 mod error;
+mod failure;
 mod lock;
 mod open;
 mod read;
@@ -40,6 +41,7 @@ use rusqlite::Connection;
 
 pub use centroids::Centroids;
 pub use error::LedgerError;
+pub use failure::Failure;
 pub use records::{
     Checkpoint, CheckpointRecord, CheckpointStatus, EpochCommit, EpochRecord, EpochStatus, Event, Outcome, Review, Run,
     RunRecord, RunStart, Standing, Strata, Totals, Training, Validation,

@@ -198,7 +198,7 @@ impl Ledger {
     }
 }
 
-fn insert_event(transaction: &Transaction<'_>, kind: &str, text: &str) -> rusqlite::Result<()> {
+pub(super) fn insert_event(transaction: &Transaction<'_>, kind: &str, text: &str) -> rusqlite::Result<()> {
     transaction
         .execute("INSERT INTO events (time, kind, text) VALUES (?1, ?2, ?3)", params![now(), kind, text])
         .map(|_| ())
@@ -247,6 +247,6 @@ fn replace_samples(transaction: &Transaction<'_>, samples: &PreparedSamples) -> 
 }
 
 /// The time now, as `2026-03-21T09:41:00.123Z`.
-fn now() -> String {
+pub(super) fn now() -> String {
     format!("{:.3}", jiff::Timestamp::now())
 }

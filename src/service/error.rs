@@ -41,7 +41,7 @@ pub enum ServiceError {
     Watch(#[from] WatchError),
     #[error(transparent)]
     Command(#[from] CommandError),
-    #[error(transparent)]
+    #[error("trainer.command: {0}")]
     Launch(#[from] LaunchError),
     #[error(transparent)]
     Orphan(#[from] OrphanError),

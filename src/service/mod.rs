@@ -19,6 +19,7 @@
 //! | `mine` | one turn without a service |
 //! | `waiting` | waiting for a checkpoint that somebody else makes |
 //! | `plan`, `stop` | what work costs; when it ends |
+//! | `hooks` | telling others what has happened |
 //! | `shutdown`, `reload` | signals: to end, and to read the config anew |
 
 mod advance;
@@ -28,6 +29,7 @@ mod confidence;
 mod duplicates;
 mod error;
 mod examine;
+mod hooks;
 mod leftovers;
 mod mine;
 mod plan;
@@ -51,11 +53,12 @@ pub use subset::check_names;
 pub use training::trainer_program;
 
 use advance::Advance;
+use hooks::Event;
 use reload::Reload;
 use shutdown::Shutdown;
 
 use crate::config::{Config, TrainerProgram};
-use crate::ledger::{Outcome, Standing};
+use crate::ledger::{Access, Ledger, Outcome, Standing};
 use crate::systemd;
 
 /// How the loop came to its end.
@@ -90,9 +93,35 @@ pub async fn run(config: Config, reread: Option<Reread>) -> Result<Ended, Servic
     }
 }
 
+/// The whole life of a run that is open: until it ends, is asked to, or fails.
 async fn serve(config: Config, mut signals: Signals) -> Result<Ended, ServiceError> {
     systemd::status(&format!("reading {}", config.pool.train.display()));
-    let mut run = blocking(move || Run::open(config)).await??;
+    let run = blocking(move || Run::open(config)).await??;
+    let ended = go_on(run, &mut signals).await;
+    if let Err(error) = &ended {
+        tell_of_failure(&error.to_string(), &mut signals).await;
+    }
+    ended
+}
+
+/// Says in the ledger, to the service manager and to a hook that the run has failed; the next start tries again.
+async fn tell_of_failure(reason: &str, signals: &mut Signals) {
+    systemd::status(&format!("failed: {}", reason.lines().next().unwrap_or_default()));
+    let config = signals.reload.newest();
+    let (folder, noted) = (config.state.folder.clone(), reason.to_owned());
+    let recorded = blocking(move || {
+        let mut ledger = Ledger::open(&folder, Access::Write)?;
+        ledger.record_failure(&noted)?;
+        Ok::<_, ServiceError>(ledger.last_epoch()?.map(|epoch| epoch.commit.epoch))
+    });
+    let epoch = recorded.await.flatten().unwrap_or_else(|error| {
+        tracing::warn!(%error, "the failure is not recorded, gleaner status will not know of it");
+        None
+    });
+    hooks::run(&config, Event::Failed(reason.to_owned()), epoch, signals).await;
+}
+
+async fn go_on(mut run: Run, signals: &mut Signals) -> Result<Ended, ServiceError> {
     loop {
         if signals.shutdown.requested() {
             return Ok(Ended::Interrupted);
@@ -102,24 +131,30 @@ async fn serve(config: Config, mut signals: Signals) -> Result<Ended, ServiceErr
         }
         let standing = run.ledger.standing()?;
         run = match standing {
-            Standing::Fresh => in_background(run, |run| run.begin()).await?.0,
+            Standing::Fresh => {
+                let run = in_background(run, |run| run.begin()).await?.0;
+                hooked(run, Event::Published, signals).await?
+            }
             Standing::Committed(epoch) => {
                 run.point_next(&epoch)?;
                 match run.config().trainer.program {
-                    TrainerProgram::None => waiting::for_checkpoint(run, &epoch, &mut signals).await?,
-                    _ => training::train(run, &epoch, &mut signals).await?,
+                    TrainerProgram::None => waiting::for_checkpoint(run, &epoch, signals).await?,
+                    _ => training::train(run, &epoch, signals).await?,
                 }
             }
             Standing::Trained(checkpoint) => {
                 systemd::ready();
-                systemd::status(&format!("choosing what follows epoch {}", checkpoint.checkpoint.epoch));
                 let cancel = signals.shutdown.flag();
                 let (run, advance) =
                     in_background(run, move |run| run.advance(&checkpoint.checkpoint, &cancel)).await?;
-                if let Advance::Published(epoch) = advance {
-                    systemd::status(&format!("epoch {epoch} is published"));
+                match (advance, run.ledger.outcome()?) {
+                    (Advance::Published(epoch), _) => {
+                        systemd::status(&format!("epoch {epoch} is published"));
+                        hooked(run, Event::Published, signals).await?
+                    }
+                    (Advance::Stopped, Some(outcome)) => hooked(run, Event::Stopped(outcome.reason), signals).await?,
+                    _ => run,
                 }
-                run
             }
             Standing::Stopped(outcome) => {
                 systemd::ready();
@@ -129,6 +164,15 @@ async fn serve(config: Config, mut signals: Signals) -> Result<Ended, ServiceErr
             }
         };
     }
+}
+
+/// Runs the hook for an event; what is wrong with it becomes an event itself.
+async fn hooked(mut run: Run, event: Event, signals: &mut Signals) -> Result<Run, ServiceError> {
+    let epoch = run.ledger.last_epoch()?.map(|epoch| epoch.commit.epoch);
+    if let Some(fault) = hooks::run(&run.config, event, epoch, signals).await {
+        run.ledger.record_event("hook", &fault)?;
+    }
+    Ok(run)
 }
 
 /// Does work that blocks on a thread of its own, so that signals are still heard.

@@ -29,7 +29,12 @@ impl Reload {
         Ok(Self(newest))
     }
 
-    /// The config as it was last read, if nobody has asked for it yet.
+    /// The config as it was last read.
+    pub(super) fn newest(&self) -> Config {
+        self.0.borrow().clone()
+    }
+
+    /// The same, if nobody has asked for it yet.
     pub(super) fn news(&mut self) -> Option<Config> {
         self.0.has_changed().unwrap_or(false).then(|| self.0.borrow_and_update().clone())
     }

@@ -190,6 +190,7 @@ fn begin(ledger: &mut Ledger, config: &Config, pool: &Pool) -> Result<(), Servic
             return Err(other("seed"));
         }
     }
+    ledger.clear_failure()?;
     if ledger.run()?.is_some_and(|before| before.run != run) {
         // The new rules decide anew whether the run is over; first, lest a crash in between keep the old verdict.
         ledger.clear_outcome()?;
