@@ -49,7 +49,8 @@ pub fn ready() {
 
 /// One line for `systemctl status`.
 pub fn status(text: &str) {
-    tell(&[NotifyState::Status(text)]);
+    // A line is a message: what comes after its end would be taken for another one.
+    tell(&[NotifyState::Status(&text.replace('\n', " "))]);
 }
 
 /// The config is being read anew; [`reloaded`] must follow.

@@ -60,10 +60,7 @@ fn status(ledger: &Ledger) -> anyhow::Result<Value> {
         .collect();
     Ok(json!({
         "policy": ledger.run()?.map(|record| record.run.policy),
-        "standing": match &failure {
-            Some(_) => "failed; the next start tries again".to_owned(),
-            None => standing(&ledger.standing()?),
-        },
+        "standing": standing(&ledger.standing()?),
         "failed": failure.map(|failure| json!({"time": failure.time, "reason": failure.reason})),
         "epochs": epochs,
         "totals": {
@@ -152,10 +149,10 @@ fn measured_forward(totals: &Totals, ledger: &Ledger) -> anyhow::Result<Option<f
 fn print_for_people(status: &Value) {
     let text = |value: &Value| value.as_str().unwrap_or("-").to_owned();
     println!("policy    {}", text(&status["policy"]));
-    println!("standing  {}", text(&status["standing"]));
     if let Some(reason) = status["failed"]["reason"].as_str() {
-        println!("reason    {reason}");
+        println!("failed    at {}, until it is started again: {reason}", text(&status["failed"]["time"]));
     }
+    println!("standing  {}", text(&status["standing"]));
     println!("\nepoch    size   mined   extra  scanned   found  accuracy        cost");
     for epoch in status["epochs"].as_array().into_iter().flatten() {
         let number = |name: &str| epoch[name].as_u64().unwrap_or_default();

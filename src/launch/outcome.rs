@@ -12,7 +12,7 @@ use std::time::Duration;
 pub enum LaunchError {
     /// There is no such program.
     #[error(
-        "{}: there is no such program; correct the first entry of the command (a name without '/' is sought in \
+        "{}: there is no such program; correct the first entry of the command in the config (a name without '/' is sought in \
          PATH, a relative path from the working directory), or run `make` if it is gleaner-trainer", program.display()
     )]
     Missing {
@@ -40,7 +40,7 @@ pub enum LaunchError {
         source: io::Error,
     },
     /// The command is empty.
-    #[error("there is no program to start; name one as the first entry of the command")]
+    #[error("there is no program to start; name one as the first entry of the command in the config")]
     Empty,
     /// Anything else, as too many processes.
     #[error("{}: cannot be started: {source}", program.display())]

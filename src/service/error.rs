@@ -41,7 +41,7 @@ pub enum ServiceError {
     Watch(#[from] WatchError),
     #[error(transparent)]
     Command(#[from] CommandError),
-    #[error("trainer.command: {0}")]
+    #[error(transparent)]
     Launch(#[from] LaunchError),
     #[error(transparent)]
     Orphan(#[from] OrphanError),

@@ -17,6 +17,9 @@ use crate::systemd;
 /// How long a hook may take to end after SIGTERM when the service ends.
 const GRACE: Duration = Duration::from_secs(1);
 
+/// Longer reasons are cut for hooks: the system takes no argument of more than 128 KiB.
+const LONGEST_REASON: usize = 8192;
+
 /// Something that a hook is told of.
 #[derive(Clone, Debug)]
 pub(super) enum Event {
@@ -60,7 +63,8 @@ impl Placeholders for Values {
             "epoch" => self.epoch.map(|epoch| epoch.to_string()).unwrap_or_default().into(),
             "list" => self.list.clone().into(),
             "manifest" => self.manifest.clone().into(),
-            "reason" => reason.into(),
+            // Nor one with a zero byte, as the last words of a training step may have.
+            "reason" => reason.chars().filter(|&letter| letter != '\0').take(LONGEST_REASON).collect::<String>().into(),
             _ => return None,
         })
     }

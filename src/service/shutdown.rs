@@ -11,7 +11,7 @@ use super::ServiceError;
 use crate::systemd;
 
 /// How long whatever is under way has to end by itself before it is left alone, so that all is over in five seconds.
-const PATIENCE: Duration = Duration::from_millis(4500);
+const PATIENCE: Duration = Duration::from_secs(4);
 
 /// Whether the service was asked to end.
 #[derive(Clone, Debug)]
