@@ -103,16 +103,10 @@ pub async fn waiting<T>(wait: impl Future<Output = T>) -> T {
     }
 }
 
-/// Begins work that gives no sign of life until it is done, as loading a model, and may take so long. The usual rule
-/// holds again when what is returned is dropped.
+/// Begins work that gives no sign of life until it is done, as loading a model, and may take so long: for as long as what
+/// is returned is not dropped, the watchdog has that much patience.
 pub fn silence(longest: Duration) -> Silence {
-    if let Some(manager) = &*MANAGER {
-        if !manager.up.load(Ordering::Relaxed) {
-            tell(&[NotifyState::ExtendTimeoutUsec(microseconds(longest))]);
-        } else if let Some(watchdog) = manager.watchdog {
-            tell(&[NotifyState::WatchdogUsec(microseconds(longest.max(watchdog))), NotifyState::Watchdog]);
-        }
-    }
+    set_patience(|usual| longest.max(usual));
     Silence(())
 }
 
@@ -122,13 +116,13 @@ pub struct Silence(());
 
 impl Drop for Silence {
     fn drop(&mut self) {
-        let Some(manager) = &*MANAGER else { return };
-        match manager.watchdog {
-            Some(watchdog) if manager.up.load(Ordering::Relaxed) => {
-                tell(&[NotifyState::WatchdogUsec(microseconds(watchdog)), NotifyState::Watchdog]);
-            }
-            _ => alive(),
-        }
+        set_patience(|usual| usual);
+    }
+}
+
+fn set_patience(patience: impl Fn(Duration) -> Duration) {
+    if let Some(usual) = MANAGER.as_ref().and_then(|manager| manager.watchdog) {
+        tell(&[NotifyState::WatchdogUsec(microseconds(patience(usual))), NotifyState::Watchdog]);
     }
 }
 

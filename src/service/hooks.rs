@@ -103,7 +103,7 @@ async fn attempt(command: &[String], values: &Values, timeout: Duration, signals
     match ended.await {
         None => {
             running.stop(GRACE).await;
-            Err("was ended, because the service was asked to end".to_owned())
+            Ok(())
         }
         Some(Outcome::Succeeded | Outcome::Stopped) => Ok(()),
         Some(Outcome::Failed(Failure { program, ending, tail })) => {
