@@ -12,6 +12,9 @@ FASHION_MNIST ?=
 # Cuts the demo's runs to this many epochs; empty runs them to the end of their planned work.
 EPOCHS ?=
 FOLDER ?= demo
+# Where `make install` puts things, and what goes before that for a package.
+PREFIX ?= /usr/local
+DESTDIR ?=
 # A list of JPEG photographs for bench-mine; empty makes one of Debian's wallpapers.
 JPEGS ?=
 # What bench-accuracy trains: fashion-convnet, fashion-resnet18 or photos-efficientnet.
@@ -23,7 +26,7 @@ FUZZ_SECONDS ?= 600
 CARGO := cargo
 BINARIES := target/release/gleaner target/release/gleaner-trainer
 
-.PHONY: all help runtime build data demo bench-mine bench-cluster bench-pool bench-finds bench-accuracy bench-suspects test fuzz lint clean
+.PHONY: all help runtime build install deb data demo bench-mine bench-cluster bench-pool bench-finds bench-accuracy bench-suspects test fuzz lint clean
 
 all: build  ## stage the native libraries and build both programs
 
@@ -35,6 +38,12 @@ runtime:  ## stage ONNX Runtime and libtorch under runtime/ (RUNTIME=cpu|cuda), 
 
 build: runtime  ## build gleaner and gleaner-trainer
 	$(CARGO) build --release --locked --workspace
+
+install:  ## install what `make` has built, under PREFIX [/usr/local], in DESTDIR
+	@scripts/install.sh "$(PREFIX)" "$(DESTDIR)"
+
+deb: build  ## a Debian package, target/gleaner_VERSION_ARCHITECTURE.deb
+	@scripts/deb.sh target
 
 data:  ## Fashion-MNIST as PNG files and lists under data/fashion-mnist (FASHION_MNIST=FOLDER with idx files)
 	@$(PYTHON) scripts/fashion_mnist.py data/fashion-mnist $(FASHION_MNIST)

@@ -4,7 +4,7 @@ use std::path::Path;
 use std::process::ExitCode;
 
 use super::Configured;
-use crate::config::{Config, TrainerProgram};
+use crate::config::{Config, HooksConfig, TrainerProgram};
 use crate::launch;
 use crate::libraries::{self, LIBTORCH};
 use crate::onnx::{Classifier, Model};
@@ -48,6 +48,7 @@ pub fn main(arguments: &Configured) -> anyhow::Result<ExitCode> {
             let start = model(&mut findings, &config, runtime);
             pools(&mut findings, &config, start.as_ref());
             trainer(&mut findings, &config);
+            hooks(&mut findings, &config);
             folders(&mut findings, &config);
         }
     }
@@ -145,6 +146,18 @@ fn trainer(findings: &mut Findings, config: &Config) {
             } else {
                 findings.bad(format!("trainer.command: there is no program {program}; install it or name its path"));
             }
+        }
+    }
+}
+
+fn hooks(findings: &mut Findings, config: &Config) {
+    let HooksConfig { on_publish, on_stop, on_failure, .. } = &config.hooks;
+    for (key, command) in [("on_publish", on_publish), ("on_stop", on_stop), ("on_failure", on_failure)] {
+        let Some(program) = command.as_ref().and_then(|command| command.first()) else { continue };
+        if on_path(program) {
+            findings.good(&format!("hooks.{key}: {program}"));
+        } else {
+            findings.bad(format!("hooks.{key}: there is no program {program}; install it or name its path"));
         }
     }
 }

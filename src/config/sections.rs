@@ -3,9 +3,10 @@
 use super::choosing::*;
 use super::pixels;
 use super::problem::Fault;
+use super::programs;
 use super::reader::{Section, count};
 use super::templates;
-use super::tree::{Node, Value};
+use super::tree::Node;
 use super::types::*;
 use super::values::{BELOW_ONE, FRACTION, NOT_NEGATIVE, POSITIVE, Read, SHARE};
 use super::words::{
@@ -43,7 +44,8 @@ pub(super) fn config(root: &Section<'_>) -> Config {
         classes: root.section("classes", |s| ClassesConfig { floor: s.number("floor", 0.0, SHARE) }),
         suspects: root.section("suspects", suspects),
         lists: root.section("lists", lists),
-        trainer: trainer(root),
+        trainer: programs::trainer(root),
+        hooks: root.section("hooks", programs::hooks),
         train: root.section("train", train),
         score: root.section("score", score),
         plan: root.section("plan", plan),
@@ -132,60 +134,6 @@ fn lists(s: &Section<'_>) -> ListsConfig {
 
 fn format(item: &Node) -> Read<ListFormat> {
     item.word().map_err(|fault| fault.of_item(item.place))
-}
-
-fn trainer(root: &Section<'_>) -> Trainer {
-    let key = "trainer";
-    let off = match root.entry(key).map(|entry| (&entry.node, entry.place)) {
-        Some((node, place)) if node.is_null() => {
-            let remedy = "write `none` if a script runs by itself, or leave the key out for the built-in trainer";
-            root.blame(key, place, Fault::new("has no value", remedy));
-            true
-        }
-        Some((Node { value: Value::Scalar { text, .. }, place }, _)) => {
-            if text != "none" {
-                let message = format!("is `{text}`, neither `none` nor a section with keys");
-                root.blame(key, *place, Fault::new(message, "write `none`, or `trainer: {command: [...]}`"));
-            }
-            true
-        }
-        _ => false,
-    };
-    if off {
-        // Its keys are made known even so, for suggestions.
-        return root.absent(key, |s| Trainer { program: TrainerProgram::None, ..keys(s) });
-    }
-    root.section(key, keys)
-}
-
-fn keys(s: &Section<'_>) -> Trainer {
-    let example = "[python3, train.py, --list, \"{list}\", --out, \"{checkpoint_out}\"]";
-    let command = s.optional("command", example, |node| {
-        let arguments = node.items("a list of a program and its arguments")?;
-        if arguments.is_empty() {
-            return Err(Fault::new("is an empty list", "leave the key out for the built-in trainer"));
-        }
-        Ok(arguments.iter().filter_map(|node| argument(s, node)).collect())
-    });
-    Trainer {
-        program: command.map_or(TrainerProgram::BuiltIn, TrainerProgram::Command),
-        attempts: s.count("attempts", 3, 1..=1_000),
-        backoff: s.duration("backoff", Duration::from_secs(5), Duration::ZERO),
-        timeout: s.optional("timeout", "12h", |node| node.duration(Duration::from_secs(1))),
-    }
-}
-
-/// One argument of the command; each is blamed at its own place.
-fn argument(s: &Section<'_>, node: &Node) -> Option<String> {
-    let Value::Scalar { text, .. } = &node.value else {
-        let message = format!("has {} among its arguments", node.describe());
-        s.blame("command", node.place, Fault::new(message, "put quotes around an argument such as \"{list}\""));
-        return None;
-    };
-    for fault in templates::argument(text) {
-        s.blame("command", node.place, fault);
-    }
-    Some(text.clone())
 }
 
 fn train(s: &Section<'_>) -> TrainConfig {

@@ -40,6 +40,8 @@ pub struct Config {
     pub lists: ListsConfig,
     /// Who does the training step.
     pub trainer: Trainer,
+    /// Who is told of what happens.
+    pub hooks: HooksConfig,
     /// The built-in trainer's settings.
     pub train: TrainConfig,
     /// The scoring session's settings.
@@ -204,6 +206,20 @@ impl Serialize for Trainer {
         fields.serialize_field("timeout", &self.timeout.map(words))?;
         fields.end()
     }
+}
+
+/// Programs that are started when something has happened, each with its arguments, which may have placeholders.
+#[derive(Clone, Debug, PartialEq, Eq, serde::Serialize)]
+pub struct HooksConfig {
+    /// A list is published; its training begins when the hook has ended.
+    pub on_publish: Option<Vec<String>>,
+    /// A stop rule has ended the run.
+    pub on_stop: Option<Vec<String>>,
+    /// The run cannot go on.
+    pub on_failure: Option<Vec<String>>,
+    /// A hook that takes longer is ended; at least a second.
+    #[serde(serialize_with = "duration")]
+    pub timeout: Duration,
 }
 
 /// The built-in trainer's settings: stochastic gradient descent with momentum.

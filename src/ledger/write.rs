@@ -152,7 +152,7 @@ impl Ledger {
     }
 }
 
-fn insert_event(transaction: &Transaction<'_>, kind: &str, text: &str) -> rusqlite::Result<()> {
+pub(super) fn insert_event(transaction: &Transaction<'_>, kind: &str, text: &str) -> rusqlite::Result<()> {
     transaction
         .execute("INSERT INTO events (time, kind, text) VALUES (?1, ?2, ?3)", params![now(), kind, text])
         .map(|_| ())

@@ -7,26 +7,26 @@ use std::time::Duration;
 
 use super::examine::{Examined, judge};
 use super::run::{Run, short};
-use super::shutdown::Shutdown;
-use super::{ServiceError, in_background, systemd};
+use super::{ServiceError, Signals, in_background};
 use crate::digest;
 use crate::launch::Report;
 use crate::ledger::{Checkpoint, CheckpointStatus, EpochRecord, scores_beside};
-use crate::settings;
-use crate::watch::{self, Candidate, Now, Reconciled, Reconciler, Verdict, WatchError, Watcher};
+use crate::watch::{self, Candidate, Hints, Now, Reconciled, Reconciler, Verdict, WatchError, Watcher};
+use crate::{settings, systemd};
 
 /// Waits until a checkpoint of `epoch` or a later one is there and fit, and records it.
 pub(super) async fn for_checkpoint(
     mut run: Run,
     epoch: &EpochRecord,
-    shutdown: &mut Shutdown,
+    signals: &mut Signals,
 ) -> Result<Run, ServiceError> {
     let wanted = epoch.commit.epoch;
     let config = run.config().checkpoint.clone();
     let mut watcher = Watcher::start(&config.folder, settings::watching(&config), config.poll)?;
     let mut look_out = Reconciler::new(&config.folder, run.pattern.clone(), config.quiet);
-    systemd::status(&format!("waiting for {} in {}", run.pattern.name(wanted), config.folder.display()));
     tracing::info!(epoch = wanted, folder = %config.folder.display(), "waiting for the checkpoint");
+    let awaited = format!("waiting for {} in {}", run.pattern.name(wanted), config.folder.display());
+    systemd::status(&awaited);
     let mut again = None;
     let mut told = BTreeSet::new();
     loop {
@@ -36,17 +36,24 @@ pub(super) async fn for_checkpoint(
                 None => std::future::pending().await,
             }
         };
-        tokio::select! {
-            hints = watcher.next() => look_out.heed(&hints),
-            () = quiet_is_over => {}
-            () = shutdown.wait() => return Ok(run),
-        }
+        let hints = systemd::waiting(async {
+            tokio::select! {
+                hints = watcher.next() => Some(hints),
+                () = quiet_is_over => Some(Hints::default()),
+                () = signals.shutdown.wait() => None,
+                // The loop comes back here with the new settings.
+                () = signals.reload.wait() => None,
+            }
+        });
+        let Some(hints) = hints.await else { return Ok(run) };
+        look_out.heed(&hints);
         let (back, (moved, looked)) = in_background(run, move |_| {
             let looked = look_out.look(wanted, Now::read(), &mut |candidate, _| judge(candidate));
             Ok((look_out, looked))
         })
         .await?;
         (run, look_out) = (back, moved);
+        systemd::ready();
         let reconciled = match looked {
             Ok(reconciled) => reconciled,
             Err(error) => {
@@ -73,14 +80,14 @@ pub(super) async fn for_checkpoint(
         }
         let Some(candidate) = reconciled.ready.clone() else { continue };
         run.note_training(epoch, &passes(epoch, candidate.epoch), None)?;
-        let cancel = shutdown.flag();
+        let cancel = signals.shutdown.flag();
         let found = candidate.clone();
         let (back, examined) = in_background(run, move |run| run.examine(&found.path, found.epoch, &cancel)).await?;
         run = back;
         match examined {
             Examined::Cancelled => return Ok(run),
             Examined::Accepted => {
-                let cancel = shutdown.flag();
+                let cancel = signals.shutdown.flag();
                 return Ok(in_background(run, move |run| run.pass_over(&candidate, &reconciled, &cancel)).await?.0);
             }
             Examined::Refused { reason, digest } => {
@@ -89,6 +96,7 @@ pub(super) async fn for_checkpoint(
                 look_out.reject(&candidate, reason);
                 // An older one may be waiting behind it.
                 again = Some(Duration::ZERO);
+                systemd::status(&awaited);
             }
         }
     }

@@ -155,6 +155,15 @@ fn each_bad_value_is_named_with_its_remedy() {
             "c.yaml:4:24: trainer.command names the unknown placeholder {lists}; did you mean {list}?",
         ),
         (
+            "hooks: {on_stop: [a, '{work_done}']}",
+            "c.yaml:4:22: hooks.on_stop names the unknown placeholder {work_done}; there are {event} {epoch} {list} {manifest} {reason}",
+        ),
+        ("hooks: {on_publish: []}", "c.yaml:4:21: hooks.on_publish is an empty list; leave the key out for no hook"),
+        (
+            "hooks: {timeout: 0s}",
+            "c.yaml:4:18: hooks.timeout is `0s`, not a time of at least 1s; write for example 30s",
+        ),
+        (
             "trainer: {attempts: 0}",
             "c.yaml:4:21: trainer.attempts is `0`, not a whole number from 1 to 1000; write for example 3",
         ),

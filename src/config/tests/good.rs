@@ -65,6 +65,8 @@ fn the_least_config_has_the_documented_defaults() {
     assert_eq!(config.lists, ListsConfig { folder: "lists".into(), formats, paths: ListPaths::Absolute });
     let backoff = Duration::from_secs(5);
     assert_eq!(config.trainer, Trainer { program: TrainerProgram::BuiltIn, attempts: 3, backoff, timeout: None });
+    let hooks = HooksConfig { on_publish: None, on_stop: None, on_failure: None, timeout: Duration::from_secs(30) };
+    assert_eq!(config.hooks, hooks);
     let train = TrainConfig {
         batch: 128,
         learning_rate: 0.05,
@@ -119,6 +121,7 @@ lists: {formats: [tree, jsonl, jsonl], paths: listed}
 trainer:
   command: [./train, --lr, 0.1, '{\"a\": {}}', 'x={epoch}', \"{list}\"]
   timeout: 2h
+hooks: {on_stop: [mail, -s, '{event} {{x}}', '{reason}'], timeout: 1m}
 plan: {cost: 12}
 ",
         &[],
@@ -144,6 +147,9 @@ plan: {cost: 12}
     let command = ["./train", "--lr", "0.1", "{\"a\": {}}", "x={epoch}", "{list}"].map(str::to_owned).to_vec();
     assert_eq!(config.trainer.program, TrainerProgram::Command(command));
     assert_eq!(config.trainer.timeout, Some(Duration::from_secs(7200)));
+    let on_stop = Some(["mail", "-s", "{event} {{x}}", "{reason}"].map(str::to_owned).to_vec());
+    let timeout = Duration::from_secs(60);
+    assert_eq!(config.hooks, HooksConfig { on_publish: None, on_stop, on_failure: None, timeout });
     assert_eq!(config.plan.cost, Some(12.0));
     let none = load(&format!("{LEAST}trainer: none\nmodel2: "), &["model2="]);
     assert!(none.is_err());
@@ -153,7 +159,7 @@ plan: {cost: 12}
 #[test]
 fn the_canonical_text_is_the_same_config_again() {
     let rich = format!(
-        "{LEAST}trainer: {{command: [a, \"{{list}}\"], timeout: 90m}}\nstop: {{accuracy: 0.9}}\nmine: {{quota: 0.30}}\n"
+        "{LEAST}trainer: {{command: [a, \"{{list}}\"], timeout: 90m}}\nhooks: {{on_publish: [a]}}\nstop: {{accuracy: 0.9}}\nmine: {{quota: 0.30}}\n"
     );
     for text in [LEAST.to_owned(), format!("{LEAST}trainer: none"), rich] {
         let config = load(&text, &[]).unwrap();
