@@ -81,6 +81,15 @@ BARS = [
     Bar("clean", ("K", 0.5), ("K-suspects", 0.5), 0.0, "no loss"),
     Bar("tail-10", ("K", 0.25), ("D", 0.25), 1.0, measure="class_mean"),
     Bar("tail-10", ("K", 0.5), ("D", 0.5), 1.0, measure="class_mean"),
+    Bar("clean", ("K", 0.25), ("F", 0.25), 0.0, "nothing"),
+    Bar("noise-10", ("K", 0.5), ("B", 0.5), 0.0, "nothing"),
+    Bar("pairs-20", ("K", 0.5), ("B", 0.5), 0.0, "nothing"),
+    # What each part of the policy gives, where it has most to give.
+    Bar("clean", ("K", 0.25), ("K-scan", 0.25), 0.0, "nothing"),
+    Bar("clean", ("K", 0.25), ("K-clusters", 0.25), 0.0, "nothing"),
+    Bar("clean", ("K", 0.5), ("K-weights", 0.5), 0.0, "nothing"),
+    Bar("noise-20", ("K", 0.5), ("K-suspects", 0.5), 0.0, "nothing"),
+    Bar("tail-10", ("K+quotas", 0.25), ("K", 0.25), 0.0, "nothing", measure="class_mean"),
 ]
 
 
