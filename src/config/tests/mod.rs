@@ -2,6 +2,7 @@
 
 mod bad;
 mod good;
+mod pixels;
 mod reload;
 
 use super::*;
