@@ -39,10 +39,10 @@ fn they_are_held_against_their_channels_their_scale_and_their_limits() {
             "size: [1, 1], max_file_mib: -1",
             "c.yaml:2:38: pixels.max_file_mib is `-1`, not a number above 0; write for example 256",
         ),
-        // With the rim that the crop takes away, 100 x 50 is of 125 x 62.5 pixels.
+        // With the rim that the crop takes away, 100 x 50 is of 200 x 100 pixels.
         (
-            "size: [100, 50], crop_fraction: 0.8, max_megapixels: 0.007",
-            "c.yaml:2:63: pixels.max_megapixels leaves no room for an image of pixels.size, which takes 0.007813 megapixels; \
+            "size: [100, 50], crop_fraction: 0.5, max_megapixels: 0.019",
+            "c.yaml:2:63: pixels.max_megapixels leaves no room for an image of pixels.size, which takes 0.020000 megapixels; \
              raise it, or take a smaller size",
         ),
         (
