@@ -17,4 +17,4 @@ sed -e "s/@version@/$version/" -e "s/@architecture@/$architecture/" \
     -e "s/@size@/$(du -sk --exclude=DEBIAN "$stage" | cut -f 1)/" \
     -e "s/@libc@/$(getconf GNU_LIBC_VERSION | cut -d ' ' -f 2)/" scripts/deb/control > "$stage/DEBIAN/control"
 mkdir -p "$folder"
-dpkg-deb --root-owner-group -Zzstd -z9 --build "$stage" "$folder/gleaner_${version}_$architecture.deb"
+dpkg-deb --root-owner-group -Zzstd -z6 --build "$stage" "$folder/gleaner_${version}_$architecture.deb"
