@@ -12,15 +12,21 @@ FASHION_MNIST ?=
 # Cuts the demo's runs to this many epochs; empty runs them to the end of their planned work.
 EPOCHS ?=
 FOLDER ?= demo
+# Where `make install` puts things, and what goes before that for a package.
+PREFIX ?= /usr/local
+DESTDIR ?=
 # A list of JPEG photographs for bench-mine; empty makes one of Debian's wallpapers.
 JPEGS ?=
 # What bench-accuracy trains: fashion-convnet, fashion-resnet18 or photos-efficientnet.
 TASK ?= fashion-convnet
+# What `make fuzz` runs, and each for so many seconds.
+FUZZ ?= config image manifest onnx pool reviews scores
+FUZZ_SECONDS ?= 600
 
 CARGO := cargo
 BINARIES := target/release/gleaner target/release/gleaner-trainer
 
-.PHONY: all help runtime build data demo bench-mine bench-cluster bench-pool bench-finds bench-accuracy bench-suspects test lint clean
+.PHONY: all help runtime build install deb data demo bench-mine bench-cluster bench-pool bench-finds bench-accuracy bench-suspects test fuzz lint clean
 
 all: build  ## stage the native libraries and build both programs
 
@@ -32,6 +38,12 @@ runtime:  ## stage ONNX Runtime and libtorch under runtime/ (RUNTIME=cpu|cuda), 
 
 build: runtime  ## build gleaner and gleaner-trainer
 	$(CARGO) build --release --locked --workspace
+
+install:  ## install what `make` has built, under PREFIX [/usr/local], in DESTDIR
+	@scripts/install.sh "$(PREFIX)" "$(DESTDIR)"
+
+deb: build  ## a Debian package, target/gleaner_VERSION_ARCHITECTURE.deb
+	@scripts/deb.sh target
 
 data:  ## Fashion-MNIST as PNG files and lists under data/fashion-mnist (FASHION_MNIST=FOLDER with idx files)
 	@$(PYTHON) scripts/fashion_mnist.py data/fashion-mnist $(FASHION_MNIST)
@@ -80,6 +92,14 @@ lint: runtime  ## formatting and lints
 
 test: build data lint  ## lints and all tests
 	$(CARGO) test --release --locked --workspace
+
+# Needs `rustup toolchain install nightly` and `cargo install cargo-fuzz`. The first finding ends it.
+fuzz:  ## made-up files for every reader of files, each for FUZZ_SECONDS=600 (FUZZ=image for only one)
+	for target in $(FUZZ); do \
+	    mkdir -p fuzz/corpus/$$target; \
+	    $(CARGO) +nightly fuzz run $$target fuzz/corpus/$$target fuzz/seeds/$$target -- \
+	        -max_total_time=$(FUZZ_SECONDS) -timeout=20; \
+	done
 
 clean:  ## remove what was built; staged libraries and data stay
 	$(CARGO) clean

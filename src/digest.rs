@@ -6,6 +6,8 @@ use std::path::Path;
 
 use sha2::{Digest as _, Sha256};
 
+use crate::systemd;
+
 const CHUNK: usize = 1 << 16;
 
 /// The digest of some bytes.
@@ -21,7 +23,10 @@ pub fn of_file(path: &Path) -> io::Result<String> {
     loop {
         match file.read(&mut chunk) {
             Ok(0) => return Ok(hexadecimal(&state.finalize())),
-            Ok(count) => state.update(chunk.get(..count).unwrap_or_default()),
+            Ok(count) => {
+                state.update(chunk.get(..count).unwrap_or_default());
+                systemd::alive();
+            }
             Err(error) if error.kind() == io::ErrorKind::Interrupted => {}
             Err(error) => return Err(error),
         }
@@ -56,6 +61,7 @@ impl<W: Write> Write for DigestingWriter<W> {
     fn write(&mut self, bytes: &[u8]) -> io::Result<usize> {
         let count = self.inner.write(bytes)?;
         self.state.update(bytes.get(..count).unwrap_or_default());
+        systemd::alive();
         Ok(count)
     }
 

@@ -11,7 +11,7 @@
 //! | floor | room | owns |
 //! | --- | --- | --- |
 //! | entrance | [`commands`] | one file a command |
-//! | loop | [`service`] | from checkpoint to list to training step, signals, systemd |
+//! | loop | [`service`] | from checkpoint to list to training step, signals |
 //! | stairs | [`settings`] | the config in the words of the rooms that carry it out |
 //! | deciding | [`watch`] | when a checkpoint is whole, which is next, which is rejected |
 //! | | [`mine`] | scan order, quota, budget; who disagrees with the label |
@@ -35,6 +35,7 @@
 //! | | [`libraries`] | where the native libraries are |
 //! | | [`spool`] | tables that may be too long for the memory |
 //! | | [`progress`] | how far a long piece of work is |
+//! | | [`systemd`] | what the service manager is told |
 //!
 //! Training happens in another process, the package `gleaner-trainer` or a command of the user's: nothing here links
 //! libtorch. It stands on this library's ground and first floor and [`settings`], so that both see the same images, reads the
@@ -64,4 +65,5 @@ pub mod service;
 pub mod settings;
 pub mod spool;
 pub mod suspects;
+pub mod systemd;
 pub mod watch;

@@ -1,13 +1,18 @@
-//! How far a long piece of work is: a bar on a terminal, a line in the log of a service now and then.
+//! How far a long piece of work is: a bar on a terminal, or a line in the log of a service now and then; and, for the
+//! service manager, its status and signs of life.
 
 use std::io::{self, IsTerminal, Write};
 use std::sync::LazyLock;
 use std::time::{Duration, Instant};
 
-use indicatif::{MultiProgress, ProgressBar, ProgressDrawTarget, ProgressStyle};
+use indicatif::{HumanCount, MultiProgress, ProgressBar, ProgressDrawTarget, ProgressStyle};
+
+use crate::systemd;
 
 /// How often a service says how far it is.
 const EVERY: Duration = Duration::from_secs(30);
+/// How often the service manager is told how far it is.
+const STATUS_EVERY: Duration = Duration::from_secs(1);
 /// Steps between two looks at the clock.
 const STRIDE: u64 = 64;
 
@@ -23,6 +28,7 @@ pub struct Progress {
     found: u64,
     start: Instant,
     told: Instant,
+    stated: Instant,
     bar: Option<ProgressBar>,
 }
 
@@ -36,15 +42,22 @@ impl Progress {
             bar.set_prefix(what);
             bar
         });
+        systemd::status(&format!("{what} {} images", HumanCount(total)));
         let now = Instant::now();
-        Self { what, total, done: 0, found: 0, start: now, told: now, bar }
+        Self { what, total, done: 0, found: 0, start: now, told: now, stated: now, bar }
     }
 
     /// One more image is done.
     pub fn step(&mut self) {
         self.done += 1;
+        systemd::alive();
         if !self.done.is_multiple_of(STRIDE) {
             return;
+        }
+        if self.stated.elapsed() >= STATUS_EVERY {
+            self.stated = Instant::now();
+            let (done, total) = (HumanCount(self.done), HumanCount(self.total));
+            systemd::status(&format!("{}: {done} of {total} images, {} found", self.what, HumanCount(self.found)));
         }
         if let Some(bar) = &self.bar {
             bar.set_position(self.done);

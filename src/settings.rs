@@ -1,6 +1,6 @@
 //! The config in the words of the rooms that carry it out. `config` and those rooms do not know each other.
 
-use std::path::PathBuf;
+use std::path::{Path, PathBuf};
 use std::sync::Arc;
 use std::thread;
 
@@ -11,8 +11,22 @@ use crate::draw::{Draws, Stream};
 use crate::lists;
 use crate::onnx;
 use crate::pixels;
+use crate::pool::{Pool, PoolError};
 use crate::score;
 use crate::suspects;
+use crate::watch;
+
+/// A list or a folder of images, if no symbolic link leads where none may.
+///
+/// # Errors
+/// Those of [`Pool::load`] and [`Pool::check_links`].
+pub fn images(config: &Config, source: &Path) -> Result<Pool, PoolError> {
+    let images = Pool::load(source)?;
+    match config.pool.links {
+        config::Links::Inside => images.check_links().map(|()| images),
+        config::Links::Anywhere => Ok(images),
+    }
+}
 
 /// The one preprocessing, for scoring and for training.
 pub fn preprocess(config: &Config) -> pixels::Preprocess {
@@ -34,6 +48,11 @@ pub fn preprocess(config: &Config) -> pixels::Preprocess {
         crop_fraction: pixels.crop_fraction as f32,
         mean: pixels.mean.clone(),
         std: pixels.std.clone(),
+        // A number beyond 64 bits is as good as none.
+        limits: pixels::Limits {
+            pixels: (pixels.max_megapixels * 1e6) as u64,
+            bytes: (pixels.max_file_mib * f64::from(1 << 20)) as u64,
+        },
     }
 }
 
@@ -42,6 +61,14 @@ pub fn cache(config: &Config) -> cache::Settings {
     // A number of bytes beyond 64 bits is as good as none.
     let max_bytes = (config.cache.max_gib * f64::from(1 << 30)) as u64;
     cache::Settings { folder: config.cache.folder.clone(), max_bytes, keep_free: cache::KEEP_FREE }
+}
+
+/// How the folder of checkpoints is watched.
+pub fn watching(config: &config::CheckpointConfig) -> watch::Method {
+    match config.watch {
+        config::Watch::Native => watch::Method::Native,
+        config::Watch::Poll => watch::Method::Polling,
+    }
 }
 
 /// From when on an image is a suspect, where there are so many classes.

@@ -1,6 +1,6 @@
 //! Augmentation and normalisation against arrays and sums worked out by hand.
 
-use gleaner::pixels::{Augment, Channels, Crop, Layout, Normaliser, PixelError, Preprocess, Resize};
+use gleaner::pixels::{Augment, Channels, Crop, Layout, Limits, Normaliser, PixelError, Preprocess, Resize};
 
 fn settings(height: u32, width: u32, channels: Channels) -> Preprocess {
     let count = channels.count();
@@ -13,6 +13,7 @@ fn settings(height: u32, width: u32, channels: Channels) -> Preprocess {
         crop_fraction: 1.0,
         mean: [0.5, 0.25, 0.0][..count].to_vec(),
         std: [0.5, 0.25, 2.0][..count].to_vec(),
+        limits: Limits::default(),
     }
 }
 

@@ -5,7 +5,7 @@
 use std::path::{Path, PathBuf};
 use std::process::Command;
 
-use gleaner::pixels::{Channels, Crop, Loader, PixelError, Preprocess, Resize};
+use gleaner::pixels::{Channels, Crop, Limits, Loader, PixelError, Preprocess, Resize};
 
 fn settings() -> Preprocess {
     Preprocess {
@@ -17,6 +17,7 @@ fn settings() -> Preprocess {
         crop_fraction: 1.0,
         mean: vec![0.5; 3],
         std: vec![0.5; 3],
+        limits: Limits::default(),
     }
 }
 
@@ -149,6 +150,31 @@ fn a_header_that_claims_too_many_pixels_is_refused() {
     let mut gif = std::fs::read(fixtures().join("gif.gif")).unwrap();
     gif[6..10].copy_from_slice(&[0x60, 0xea, 0x60, 0xea]);
     assert_eq!(announced(decode(&gif)), (60_000, 60_000));
+}
+
+#[test]
+fn limits_hold_to_the_pixel_and_to_the_byte() {
+    // 29 x 21 pixels, as its header says; of a JPEG the size is told elsewhere.
+    for name in ["png-rgb.png", "jpeg-420.jpg", "bmp-rgb.bmp", "gif.gif", "webp-lossy.webp"] {
+        let path = fixtures().join(name);
+        let bytes = std::fs::metadata(&path).unwrap().len();
+        let load = |limits| {
+            let settings = Preprocess { limits, ..settings() };
+            settings.load(&path, &mut vec![0; settings.bytes()])
+        };
+        load(Limits { pixels: 29 * 21, bytes }).unwrap_or_else(|error| panic!("{name}: {error}"));
+        let error = load(Limits { pixels: 29 * 21 - 1, bytes }).unwrap_err();
+        assert!(matches!(error, PixelError::TooLarge { width: 29, height: 21, limit: 608, .. }), "{name}: {error:?}");
+        let message = error.to_string();
+        assert!(
+            message.contains(name) && message.contains("29x21") && message.contains("pixels.max_megapixels"),
+            "{message}"
+        );
+        let error = load(Limits { pixels: 29 * 21, bytes: bytes - 1 }).unwrap_err();
+        assert!(matches!(error, PixelError::TooLong { bytes: found, .. } if found == bytes), "{name}: {error:?}");
+        let message = error.to_string();
+        assert!(message.contains(name) && message.contains("pixels.max_file_mib"), "{message}");
+    }
 }
 
 #[test]

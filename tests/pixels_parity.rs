@@ -5,7 +5,7 @@
 use std::collections::BTreeMap;
 use std::path::{Path, PathBuf};
 
-use gleaner::pixels::{Channels, Crop, Loader, Preprocess, Resize};
+use gleaner::pixels::{Channels, Crop, Limits, Loader, Preprocess, Resize};
 
 /// How far the pixels of one kind are from Pillow's.
 #[derive(Default)]
@@ -35,6 +35,7 @@ fn settings(fields: &[&str]) -> Preprocess {
         crop_fraction: fields[3].parse().unwrap(),
         mean: vec![0.5; channels.count()],
         std: vec![0.5; channels.count()],
+        limits: Limits::default(),
     }
 }
 

@@ -130,7 +130,7 @@ fn what_is_not_a_ledger_is_refused_and_left_alone() {
                 ours(path);
                 sqlite(path, "PRAGMA user_version = 99")
             }),
-            "is of version 99, this gleaner knows versions up to 5; run the newer gleaner",
+            "is of version 99, this gleaner knows versions up to 6; run the newer gleaner",
         ),
         (
             "cut short",

@@ -8,12 +8,13 @@ use twox_hash::XxHash3_128;
 
 use super::layout::Key;
 use crate::digest;
-use crate::pixels::{Channels, Crop, GENERATION, Preprocess, Resize};
+use crate::pixels::{Channels, Crop, GENERATION, Limits, Preprocess, Resize};
 
-/// The name of everything that decides about pixels, in hexadecimal digits. Mean and standard deviation do not: the
-/// pixels kept are `u8`.
+/// The name of everything that decides about pixels, in hexadecimal digits; limits do, for what is kept is not held
+/// against them again. Mean and standard deviation do not: the pixels kept are `u8`.
 pub(super) fn of_preprocess(preprocess: &Preprocess) -> Key {
-    let Preprocess { height, width, channels, resize, crop, crop_fraction, mean: _, std: _ } = preprocess;
+    let Preprocess { height, width, channels, resize, crop, crop_fraction, mean: _, std: _, limits } = preprocess;
+    let Limits { pixels, bytes } = limits;
     let channels = match channels {
         Channels::Grey => "grey",
         Channels::Rgb => "rgb",
@@ -28,7 +29,7 @@ pub(super) fn of_preprocess(preprocess: &Preprocess) -> Key {
         Crop::Center => format!("center {:08x}", crop_fraction.to_bits()),
         Crop::None => "none".to_owned(),
     };
-    let text = format!("generation {GENERATION}\n{height} {width} {channels}\n{resize}\n{crop}\n");
+    let text = format!("generation {GENERATION}\n{height} {width} {channels}\n{resize}\n{crop}\n{pixels} {bytes}\n");
     let mut key = [0; 32];
     for (digit, found) in key.iter_mut().zip(digest::of_bytes(text.as_bytes()).bytes()) {
         *digit = found;
@@ -67,6 +68,7 @@ mod tests {
             crop_fraction: 0.875,
             mean: vec![0.5],
             std: vec![0.5],
+            limits: Limits::default(),
         }
     }
 
@@ -81,6 +83,8 @@ mod tests {
             Preprocess { resize: Resize::Nearest, ..preprocess() },
             Preprocess { crop: Crop::None, ..preprocess() },
             Preprocess { crop_fraction: 0.876, ..preprocess() },
+            Preprocess { limits: Limits { pixels: 4, ..Limits::default() }, ..preprocess() },
+            Preprocess { limits: Limits { bytes: 4, ..Limits::default() }, ..preprocess() },
         ];
         for (index, one) in others.iter().enumerate() {
             for other in &others[..index] {

@@ -5,6 +5,7 @@ use ndarray::{Array2, ArrayView1, ArrayView2, Axis, s};
 use rayon::prelude::*;
 
 use super::frame::{BLOCK, Frame, Table, squared_distance};
+use crate::systemd;
 
 /// Centroids per matrix product, which bounds the memory of one.
 const TILE: usize = 1024;
@@ -70,6 +71,7 @@ impl Centroids {
     }
 
     fn nearest_of_block(&self, block: ArrayView2<'_, f32>, products: &mut Array2<f32>) -> Vec<Near> {
+        systemd::alive();
         let mut nearest = vec![Near { group: 0, distance: f32::INFINITY }; block.nrows()];
         let tiles = self.doubled.axis_chunks_iter(Axis(0), TILE).zip(self.norms.chunks(TILE));
         for (tile, (centroids, norms)) in tiles.enumerate() {

@@ -4,6 +4,7 @@ use rayon::prelude::*;
 
 use super::frame::{Points, Table};
 use super::{ClusterError, Distance};
+use crate::systemd;
 
 /// How many images one is held against, at most: those whose distance to the middle of the group is nearest to its own.
 const MOST: usize = 256;
@@ -109,6 +110,7 @@ impl<'a> Group<'a> {
         // Those that are near-duplicates of nobody before them, in the order of their distances to the mean.
         let mut first: Vec<(f64, u32)> = Vec::new();
         for &(from_mean, row) in &self.members {
+            systemd::alive();
             let others = first.iter().rev().take(MOST).take_while(|(other, _)| from_mean - other <= reach);
             let apart = |&(_, other): &(f64, u32)| Some((other, self.apart(row, other, reach)?));
             match others.filter_map(apart).take(LOOKS).find(|&(other, _)| alike(row, other)) {

@@ -10,6 +10,7 @@ use rayon::prelude::*;
 use super::assign::Centroids;
 use super::frame::{BLOCK, Frame, squared_distance};
 use crate::draw::Draws;
+use crate::systemd;
 
 /// Ids that one start has to itself. The first as many are the numbers of points.
 const IDS: u64 = 1 << 32;
@@ -36,6 +37,7 @@ pub(super) fn centroids(
         |given| Centroids::new(frame, given.clone()).nearest(points).into_iter().map(|near| near.distance).collect(),
     );
     while standing + chosen.len() < groups {
+        systemd::alive();
         let fresh = standing + chosen.len() == 0;
         let cumulative = cumulate(&nearest);
         let total = cumulative.last().copied().unwrap_or(0.0);

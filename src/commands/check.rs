@@ -4,12 +4,11 @@ use std::path::Path;
 use std::process::ExitCode;
 
 use super::Configured;
-use crate::config::{Config, TrainerProgram};
+use crate::config::{Config, HooksConfig, TrainerProgram};
 use crate::launch;
 use crate::libraries::{self, LIBTORCH};
 use crate::onnx::{Classifier, Model};
 use crate::pixels::Normaliser;
-use crate::pool::Pool;
 use crate::score::{self, Scorer};
 use crate::service::{check_names, trainer_program};
 use crate::settings;
@@ -49,6 +48,7 @@ pub fn main(arguments: &Configured) -> anyhow::Result<ExitCode> {
             let start = model(&mut findings, &config, runtime);
             pools(&mut findings, &config, start.as_ref());
             trainer(&mut findings, &config);
+            hooks(&mut findings, &config);
             folders(&mut findings, &config);
         }
     }
@@ -102,7 +102,7 @@ fn model(findings: &mut Findings, config: &Config, runtime: bool) -> Option<Clas
 fn pools(findings: &mut Findings, config: &Config, start: Option<&Classifier>) {
     let sets = [Some(&config.pool.train), Some(&config.pool.validation), config.pool.test.as_ref()];
     for source in sets.into_iter().flatten() {
-        let Some(pool) = findings.take(Pool::load(source)) else { continue };
+        let Some(pool) = findings.take(settings::images(config, source)) else { continue };
         let classes = start.and_then(|start| start.classes).and_then(|classes| u32::try_from(classes).ok());
         if classes.is_some_and(|classes| findings.take(pool.check(classes)).is_none()) {
             continue;
@@ -146,6 +146,18 @@ fn trainer(findings: &mut Findings, config: &Config) {
             } else {
                 findings.bad(format!("trainer.command: there is no program {program}; install it or name its path"));
             }
+        }
+    }
+}
+
+fn hooks(findings: &mut Findings, config: &Config) {
+    let HooksConfig { on_publish, on_stop, on_failure, .. } = &config.hooks;
+    for (key, command) in [("on_publish", on_publish), ("on_stop", on_stop), ("on_failure", on_failure)] {
+        let Some(program) = command.as_ref().and_then(|command| command.first()) else { continue };
+        if on_path(program) {
+            findings.good(&format!("hooks.{key}: {program}"));
+        } else {
+            findings.bad(format!("hooks.{key}: there is no program {program}; install it or name its path"));
         }
     }
 }

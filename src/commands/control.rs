@@ -14,7 +14,7 @@ use super::Configured;
 use crate::config::{Config, Policy, TrainerProgram, Word as _};
 use crate::ledger::{Ledger, Standing};
 use crate::pool::Pool;
-use crate::service::{Ended, config_path, pool_digest};
+use crate::service::{config_path, pool_digest};
 use crate::settings;
 
 /// The folder of a control, beside the run's state folder.
@@ -51,8 +51,8 @@ pub fn main(arguments: &Arguments) -> anyhow::Result<ExitCode> {
     };
     let control = control(&run, account.spent(), &folder, arguments.seed);
     keep_apart(&[&given, &run], &control, &folder)?;
-    if let Ended::Interrupted = super::run::serve(control.clone())? {
-        eprintln!("interrupted; the same command continues the control");
+    let interrupted = || eprintln!("interrupted; the same command continues the control");
+    if super::run::serve(control.clone(), None, interrupted)?.is_none() {
         return Ok(ExitCode::SUCCESS);
     }
     // From here on it only prints.

@@ -23,6 +23,10 @@ use crate::progress::LogWriter;
 #[derive(Subcommand)]
 pub enum Command {
     /// Run the loop: choose, train, watch for the checkpoint, score, choose again, until a stop rule applies
+    ///
+    /// SIGTERM and SIGINT end it within five seconds, and the same command continues the run. SIGHUP has it read the config
+    /// anew and take over what may change meanwhile: stop, hooks, checkpoint.quiet, checkpoint.poll, and how patient it is
+    /// with the trainer. At a terminal SIGHUP ends the program as ever.
     Run(run::Arguments),
     /// From a checkpoint to the next epoch's list, once, without a service
     Mine(mine::Arguments),

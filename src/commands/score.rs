@@ -12,7 +12,6 @@ use crate::cache::Cache;
 use crate::config::Embedding;
 use crate::ledger::{LedgerError, ScoreRow, ScoresWriter};
 use crate::onnx::Model;
-use crate::pool::Pool;
 use crate::progress::Progress;
 use crate::score::{Scorer, Visit};
 use crate::settings;
@@ -39,7 +38,7 @@ pub struct Arguments {
 /// Runs `gleaner score`: one row an image, in the order of the list; images that cannot be read have no scores.
 pub fn main(arguments: &Arguments) -> anyhow::Result<ExitCode> {
     let config = arguments.configured.load()?;
-    let images = Pool::load(&arguments.list)?;
+    let images = settings::images(&config, &arguments.list)?;
     let mut options = settings::scoring(&config);
     if !arguments.embedding {
         options.embedding = crate::onnx::Embedding::None;

@@ -46,6 +46,7 @@ fn status(ledger: &Ledger) -> anyhow::Result<Value> {
         })
         .collect();
     let outcome = ledger.outcome()?;
+    let failure = ledger.failure()?;
     let rejected: Vec<Value> = (ledger.checkpoints()?.iter())
         .filter(|record| record.checkpoint.status == CheckpointStatus::Rejected)
         .map(|record| {
@@ -60,6 +61,7 @@ fn status(ledger: &Ledger) -> anyhow::Result<Value> {
     Ok(json!({
         "policy": ledger.run()?.map(|record| record.run.policy),
         "standing": standing(&ledger.standing()?),
+        "failed": failure.map(|failure| json!({"time": failure.time, "reason": failure.reason})),
         "epochs": epochs,
         "totals": {
             "epochs": totals.epochs,
@@ -147,6 +149,9 @@ fn measured_forward(totals: &Totals, ledger: &Ledger) -> anyhow::Result<Option<f
 fn print_for_people(status: &Value) {
     let text = |value: &Value| value.as_str().unwrap_or("-").to_owned();
     println!("policy    {}", text(&status["policy"]));
+    if let Some(reason) = status["failed"]["reason"].as_str() {
+        println!("failed    at {}, until it is started again: {reason}", text(&status["failed"]["time"]));
+    }
     println!("standing  {}", text(&status["standing"]));
     println!("\nepoch    size   mined   extra  scanned   found  accuracy        cost");
     for epoch in status["epochs"].as_array().into_iter().flatten() {

@@ -8,8 +8,11 @@
 mod auto;
 mod checks;
 mod choosing;
+mod pixels;
 mod problem;
+mod programs;
 mod reader;
+mod reload;
 mod sections;
 mod templates;
 #[cfg(test)]
@@ -22,11 +25,12 @@ mod words;
 pub use auto::OrAuto;
 pub use choosing::*;
 pub use problem::{ConfigError, Problem};
-pub use templates::PLACEHOLDERS;
+pub use reload::{Reloaded, changed_keys};
+pub use templates::{HOOK_PLACEHOLDERS, PLACEHOLDERS};
 pub use types::*;
 pub use words::{
-    ClusterDistance, ClusterMode, Crop, Device, ListFormat, ListPaths, Others, Policy, Precision, Resize, ScanAugment,
-    TrainPrecision, Word,
+    ClusterDistance, ClusterMode, Crop, Device, Links, ListFormat, ListPaths, Others, Policy, Precision, Resize,
+    ScanAugment, TrainPrecision, Watch, Word,
 };
 
 use problem::{Fault, Place};

@@ -1,21 +1,20 @@
 //! Every section, key by key: its default, its range, and what must agree within the section.
 
 use super::choosing::*;
+use super::pixels;
 use super::problem::Fault;
+use super::programs;
 use super::reader::{Section, count};
 use super::templates;
-use super::tree::{Node, Value};
+use super::tree::Node;
 use super::types::*;
 use super::values::{BELOW_ONE, FRACTION, NOT_NEGATIVE, POSITIVE, Read, SHARE};
 use super::words::{
-    ClusterDistance, ClusterMode, Crop, Device, ListFormat, ListPaths, Others, Policy, Precision, Resize, ScanAugment,
-    TrainPrecision,
+    ClusterDistance, ClusterMode, Device, Links, ListFormat, ListPaths, Others, Policy, Precision, ScanAugment,
+    TrainPrecision, Watch,
 };
-use std::ops::Bound;
 use std::time::Duration;
 
-/// Side of an image beyond which a size is surely a slip.
-const LARGEST_SIDE: u32 = 16_384;
 const LARGEST_BATCH: u32 = 1_048_576;
 const MOST_THREADS: u32 = 4_096;
 const MOST_GROUPS: u32 = 1_000_000;
@@ -27,7 +26,7 @@ pub(super) fn config(root: &Section<'_>) -> Config {
     Config {
         seed: root.or("seed", 1, "1", |node| node.count(0..=u64::MAX)),
         pool: root.section("pool", pool),
-        pixels: root.section("pixels", pixels),
+        pixels: root.section("pixels", pixels::pixels),
         cache: root.section("cache", |s| CacheConfig {
             folder: s.path("folder", "cache"),
             max_gib: s.number("max_gib", 10.0, NOT_NEGATIVE),
@@ -45,7 +44,8 @@ pub(super) fn config(root: &Section<'_>) -> Config {
         classes: root.section("classes", |s| ClassesConfig { floor: s.number("floor", 0.0, SHARE) }),
         suspects: root.section("suspects", suspects),
         lists: root.section("lists", lists),
-        trainer: trainer(root),
+        trainer: programs::trainer(root),
+        hooks: root.section("hooks", programs::hooks),
         train: root.section("train", train),
         score: root.section("score", score),
         plan: root.section("plan", plan),
@@ -59,84 +59,8 @@ fn pool(s: &Section<'_>) -> PoolConfig {
         train: s.required_path("train", "data/train.txt"),
         validation: s.required_path("validation", "data/validation.txt"),
         test: s.optional_path("test", "data/test.txt"),
+        links: s.word("links", Links::Inside),
     }
-}
-
-fn pixels(s: &Section<'_>) -> PixelsConfig {
-    let size = s.required("size", "[224, 224]", |node| {
-        let wanted = "a list of height and width in pixels";
-        match node.items(wanted)? {
-            [height, width] => Ok([side(height)?, side(width)?]),
-            items => Err(Fault::new(format!("has {} numbers, not two, height and width", items.len()), "")),
-        }
-    });
-    let channels = s.or("channels", 3, "3", |node| match count(node, &(1..=3))? {
-        2 => Err(Fault::new("is 2, not 1 or 3", "write 1 for grey images, 3 for colour")),
-        channels => Ok(channels),
-    });
-    let crop = s.word("crop", Crop::Center);
-    let config = PixelsConfig {
-        size: size.unwrap_or([1, 1]),
-        channels,
-        mean: each_channel(s, "mean", channels, (Bound::Included(0.0), Bound::Included(1.0))),
-        std: each_channel(s, "std", channels, FRACTION),
-        resize: s.word("resize", Resize::Bilinear),
-        crop,
-        crop_fraction: s.number("crop_fraction", 1.0, FRACTION),
-        augment: s.section("augment", |s| AugmentConfig {
-            flip: s.flag("flip", false),
-            pad: s.count("pad", 0, 0..=LARGEST_SIDE),
-        }),
-    };
-    if let Some(entry) = s.entry("crop_fraction")
-        && s.sound(&["crop", "crop_fraction"])
-        && config.crop == Crop::None
-        && config.crop_fraction < 1.0
-    {
-        let message = "cuts nothing away under `crop: none`";
-        s.blame("crop_fraction", entry.node.place, Fault::new(message, "leave it out, or write `crop: center`"));
-    }
-    config
-}
-
-fn side(item: &Node) -> Read<u32> {
-    count(item, &(1..=LARGEST_SIDE)).map_err(|fault| fault.of_item(item.place))
-}
-
-/// A number a channel, of pixels scaled to 0..1; 0.5 each by default.
-fn each_channel(s: &Section<'_>, key: &str, channels: u32, limits: (Bound<f64>, Bound<f64>)) -> Vec<f32> {
-    let length = usize::try_from(channels).unwrap_or(3);
-    let example = if channels == 1 { "[0.5]" } else { "[0.5, 0.5, 0.5]" };
-    let known = s.sound(&["channels"]);
-    s.or(key, vec![0.5; length], example, |node| {
-        let items = node.items("a list with a number for each channel")?;
-        if known && items.len() != length {
-            let message = format!("has {} numbers, but pixels.channels is {channels}", items.len());
-            return Err(Fault::new(message, format!("write one number for each channel, for example {example}")));
-        }
-        items.iter().map(|item| channel(item, limits)).collect()
-    })
-}
-
-fn channel(item: &Node, limits: (Bound<f64>, Bound<f64>)) -> Read<f32> {
-    let fault = match item.number(limits) {
-        // Through the text and not through f64, which would round twice; a number near 0 may be 0 as f32.
-        Ok(number) => {
-            let narrow = match &item.value {
-                Value::Scalar { text, .. } => text.parse::<f32>().ok(),
-                _ => None,
-            };
-            match narrow.filter(|narrow| (*narrow == 0.0) == (number == 0.0)) {
-                Some(narrow) => return Ok(narrow),
-                None => Fault::new(format!("is {}, too small a number", item.describe()), ""),
-            }
-        }
-        Err(fault) => fault,
-    };
-    let large = item.number(POSITIVE).is_ok_and(|number| number > 1.0 && number <= 255.0);
-    let remedy = "divide by 255: pixels are scaled to 0..1 before this";
-    let fault = fault.of_item(item.place);
-    Err(if large { Fault { remedy: remedy.to_owned(), ..fault } } else { fault })
 }
 
 fn model(s: &Section<'_>) -> ModelConfig {
@@ -158,6 +82,7 @@ fn checkpoint(s: &Section<'_>) -> CheckpointConfig {
         folder: s.path("folder", "watch"),
         pattern: s.or("pattern", default.to_owned(), default, |node| templates::pattern(node.text()?)),
         quiet: s.duration("quiet", Duration::from_secs(2), Duration::ZERO),
+        watch: s.word("watch", Watch::Native),
         // Without a floor the folder would be read without a pause.
         poll: s.duration("poll", Duration::from_secs(30), Duration::from_millis(10)),
     }
@@ -209,60 +134,6 @@ fn lists(s: &Section<'_>) -> ListsConfig {
 
 fn format(item: &Node) -> Read<ListFormat> {
     item.word().map_err(|fault| fault.of_item(item.place))
-}
-
-fn trainer(root: &Section<'_>) -> Trainer {
-    let key = "trainer";
-    let off = match root.entry(key).map(|entry| (&entry.node, entry.place)) {
-        Some((node, place)) if node.is_null() => {
-            let remedy = "write `none` if a script runs by itself, or leave the key out for the built-in trainer";
-            root.blame(key, place, Fault::new("has no value", remedy));
-            true
-        }
-        Some((Node { value: Value::Scalar { text, .. }, place }, _)) => {
-            if text != "none" {
-                let message = format!("is `{text}`, neither `none` nor a section with keys");
-                root.blame(key, *place, Fault::new(message, "write `none`, or `trainer: {command: [...]}`"));
-            }
-            true
-        }
-        _ => false,
-    };
-    if off {
-        // Its keys are made known even so, for suggestions.
-        return root.absent(key, |s| Trainer { program: TrainerProgram::None, ..keys(s) });
-    }
-    root.section(key, keys)
-}
-
-fn keys(s: &Section<'_>) -> Trainer {
-    let example = "[python3, train.py, --list, \"{list}\", --out, \"{checkpoint_out}\"]";
-    let command = s.optional("command", example, |node| {
-        let arguments = node.items("a list of a program and its arguments")?;
-        if arguments.is_empty() {
-            return Err(Fault::new("is an empty list", "leave the key out for the built-in trainer"));
-        }
-        Ok(arguments.iter().filter_map(|node| argument(s, node)).collect())
-    });
-    Trainer {
-        program: command.map_or(TrainerProgram::BuiltIn, TrainerProgram::Command),
-        attempts: s.count("attempts", 3, 1..=1_000),
-        backoff: s.duration("backoff", Duration::from_secs(5), Duration::ZERO),
-        timeout: s.optional("timeout", "12h", |node| node.duration(Duration::from_secs(1))),
-    }
-}
-
-/// One argument of the command; each is blamed at its own place.
-fn argument(s: &Section<'_>, node: &Node) -> Option<String> {
-    let Value::Scalar { text, .. } = &node.value else {
-        let message = format!("has {} among its arguments", node.describe());
-        s.blame("command", node.place, Fault::new(message, "put quotes around an argument such as \"{list}\""));
-        return None;
-    };
-    for fault in templates::argument(text) {
-        s.blame("command", node.place, fault);
-    }
-    Some(text.clone())
 }
 
 fn train(s: &Section<'_>) -> TrainConfig {

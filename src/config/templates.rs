@@ -1,4 +1,4 @@
-//! Placeholders: `{name}` in a checkpoint's file name and in a trainer's arguments.
+//! Placeholders: `{name}` in a checkpoint's file name and in the arguments of the trainer and the hooks.
 //!
 //! Only a name in braces is a placeholder; other braces, as in a JSON argument, stay as they are, and doubled ones stand
 //! for single ones.
@@ -10,6 +10,9 @@ use super::values::{Read, nearest};
 pub const PLACEHOLDERS: [&str; 9] =
     ["list", "manifest", "checkpoint_in", "checkpoint_out", "scores_out", "epoch", "seed", "work_done", "work_planned"];
 
+/// What a hook's arguments may name.
+pub const HOOK_PLACEHOLDERS: [&str; 5] = ["event", "epoch", "list", "manifest", "reason"];
+
 /// The names in braces, from left to right.
 fn names(text: &str) -> impl Iterator<Item = &str> {
     let is_name = |name: &&str| !name.is_empty() && name.bytes().all(|b| b.is_ascii_alphanumeric() || b == b'_');
@@ -20,14 +23,14 @@ fn names(text: &str) -> impl Iterator<Item = &str> {
         .filter(is_name)
 }
 
-/// What is wrong with one argument of a trainer's command.
-pub(super) fn argument(text: &str) -> Vec<Fault> {
+/// What is wrong with one argument of a command that may name what is `known`.
+pub(super) fn argument(text: &str, known: &[&str]) -> Vec<Fault> {
     let mut faults: Vec<_> = names(text)
-        .filter(|name| !PLACEHOLDERS.contains(name))
+        .filter(|name| !known.contains(name))
         .map(|name| {
-            let remedy = match nearest(name, PLACEHOLDERS.into_iter()) {
+            let remedy = match nearest(name, known.iter().copied()) {
                 Some(meant) => format!("did you mean {{{meant}}}?"),
-                None => format!("there are {{{}}}", PLACEHOLDERS.join("} {")),
+                None => format!("there are {{{}}}", known.join("} {")),
             };
             Fault::new(format!("names the unknown placeholder {{{name}}}"), remedy)
         })

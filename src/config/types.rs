@@ -2,7 +2,7 @@
 
 use super::auto::OrAuto;
 use super::choosing::*;
-use super::words::{Crop, Device, ListFormat, ListPaths, Policy, Precision, Resize, TrainPrecision};
+use super::words::{Crop, Device, Links, ListFormat, ListPaths, Policy, Precision, Resize, TrainPrecision, Watch};
 use serde::ser::{Serialize, SerializeStruct, Serializer};
 use std::path::PathBuf;
 use std::time::Duration;
@@ -40,6 +40,8 @@ pub struct Config {
     pub lists: ListsConfig,
     /// Who does the training step.
     pub trainer: Trainer,
+    /// Who is told of what happens.
+    pub hooks: HooksConfig,
     /// The built-in trainer's settings.
     pub train: TrainConfig,
     /// The scoring session's settings.
@@ -61,6 +63,8 @@ pub struct PoolConfig {
     pub validation: PathBuf,
     /// Images that only a final report looks at.
     pub test: Option<PathBuf>,
+    /// Where symbolic links in these may lead.
+    pub links: Links,
 }
 
 /// The one preprocessing, used by scoring and by training.
@@ -82,6 +86,10 @@ pub struct PixelsConfig {
     pub crop_fraction: f64,
     /// Random changes in training.
     pub augment: AugmentConfig,
+    /// Megapixels that an image may have; above 0, and at least those of `size` before the crop.
+    pub max_megapixels: f64,
+    /// MiB that an image's file may have; above 0.
+    pub max_file_mib: f64,
 }
 
 /// Random changes of an image in training.
@@ -142,6 +150,8 @@ pub struct CheckpointConfig {
     /// A file that has not changed for so long is looked at.
     #[serde(serialize_with = "duration")]
     pub quiet: Duration,
+    /// How the folder is watched.
+    pub watch: Watch,
     /// How often the folder is looked through without a hint from the operating system; never 0.
     #[serde(serialize_with = "duration")]
     pub poll: Duration,
@@ -196,6 +206,20 @@ impl Serialize for Trainer {
         fields.serialize_field("timeout", &self.timeout.map(words))?;
         fields.end()
     }
+}
+
+/// Programs that are started when something has happened, each with its arguments, which may have placeholders.
+#[derive(Clone, Debug, PartialEq, Eq, serde::Serialize)]
+pub struct HooksConfig {
+    /// A list is published; its training begins when the hook has ended.
+    pub on_publish: Option<Vec<String>>,
+    /// A stop rule has ended the run.
+    pub on_stop: Option<Vec<String>>,
+    /// The run cannot go on.
+    pub on_failure: Option<Vec<String>>,
+    /// A hook that takes longer is ended; at least a second.
+    #[serde(serialize_with = "duration")]
+    pub timeout: Duration,
 }
 
 /// The built-in trainer's settings: stochastic gradient descent with momentum.

@@ -47,6 +47,26 @@ words! {
 }
 
 words! {
+    /// Where symbolic links in the pool may lead.
+    Links {
+        /// To where the pool itself is: the folder of classes, or that of the list.
+        Inside = "inside",
+        /// To wherever they do.
+        Anywhere = "anywhere",
+    }
+}
+
+words! {
+    /// How the folder of checkpoints is watched.
+    Watch {
+        /// By the events of the operating system, with `checkpoint.poll` behind them.
+        Native = "native",
+        /// By looking every `checkpoint.poll`, for file systems that tell nothing of what other machines write.
+        Poll = "poll",
+    }
+}
+
+words! {
     /// The filter that changes the size of an image.
     Resize {
         /// Triangle filter.

@@ -65,6 +65,10 @@ impl RunningJob {
         let (program, arguments) = job.command.split_first().ok_or(LaunchError::Empty)?;
         let mut command = Command::new(program);
         command.args(arguments).envs(job.environment);
+        // Only this process speaks for the service.
+        for variable in ["NOTIFY_SOCKET", "WATCHDOG_PID", "WATCHDOG_USEC"] {
+            command.env_remove(variable);
+        }
         let program = PathBuf::from(program);
         let tail = Tail::default();
         let (group, finished) =
@@ -122,7 +126,7 @@ impl RunningJob {
             None => self.end(true, GRACE_AFTER_TIMEOUT),
             Some(ending) => {
                 ending.kill_at = None;
-                tracing::warn!(program = %self.program.display(), "the training step did not end when asked; killing it");
+                tracing::warn!(program = %self.program.display(), "the program did not end when asked; killing it");
                 self.group.signal(Signal::KILL);
             }
         }

@@ -1,4 +1,4 @@
-//! Starting a training step, ours or the user's, and watching over it.
+//! Starting a training step, ours or the user's, or a hook, and watching over it.
 //!
 //! A step is a child process in a process group of its own. It is told what to do through its arguments ([`expand`])
 //! and the same values in its environment ([`Values::environment`]), its output is forwarded to the log, and when it
@@ -27,10 +27,12 @@ mod outcome;
 mod output;
 mod owner;
 mod report;
+mod template;
 
 pub use backoff::Backoff;
-pub use command::{CommandError, PLACEHOLDERS, Values, check, expand};
+pub use command::{PLACEHOLDERS, Values, check};
 pub use job::{Job, RunningJob};
 pub use orphans::{OrphanError, STATE_VARIABLE, end_orphans};
 pub use outcome::{Ending, Failure, LaunchError, Outcome};
 pub use report::{Report, read_report};
+pub use template::{CommandError, Placeholders, expand};

@@ -12,7 +12,7 @@ use std::time::Duration;
 pub enum LaunchError {
     /// There is no such program.
     #[error(
-        "{}: there is no such program; correct the first entry of trainer.command (a name without '/' is sought in \
+        "{}: there is no such program; correct the first entry of the command in the config (a name without '/' is sought in \
          PATH, a relative path from the working directory), or run `make` if it is gleaner-trainer", program.display()
     )]
     Missing {
@@ -40,7 +40,7 @@ pub enum LaunchError {
         source: io::Error,
     },
     /// The command is empty.
-    #[error("there is no program to start; name one as the first entry of trainer.command")]
+    #[error("there is no program to start; name one as the first entry of the command in the config")]
     Empty,
     /// Anything else, as too many processes.
     #[error("{}: cannot be started: {source}", program.display())]
@@ -105,6 +105,16 @@ impl Ending {
     }
 }
 
+impl fmt::Display for Ending {
+    fn fmt(&self, formatter: &mut fmt::Formatter<'_>) -> fmt::Result {
+        match self {
+            Self::Code(code) => write!(formatter, "ended with exit code {code}"),
+            Self::Signal(signal) => write!(formatter, "was ended by signal {signal}"),
+            Self::Unknown => formatter.write_str("ended, and its exit status is unknown"),
+        }
+    }
+}
+
 /// A step that ended by itself and not well.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct Failure {
@@ -144,11 +154,7 @@ impl Failure {
 impl fmt::Display for Failure {
     fn fmt(&self, formatter: &mut fmt::Formatter<'_>) -> fmt::Result {
         write!(formatter, "the training step {} ", self.program.display())?;
-        match self.ending {
-            Ending::Code(code) => write!(formatter, "ended with exit code {code}")?,
-            Ending::Signal(signal) => write!(formatter, "was ended by signal {signal}")?,
-            Ending::Unknown => formatter.write_str("ended, and its exit status is unknown")?,
-        }
+        self.ending.fmt(formatter)?;
         if let Some(remedy) = self.remedy() {
             write!(formatter, "; {remedy}")?;
         }

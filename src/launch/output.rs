@@ -37,7 +37,7 @@ pub(super) fn forward(mut output: impl Read, tail: &Tail) {
             Ok(length) => lines.take(chunk.get(..length).unwrap_or_default(), &mut |line| tell(line, tail)),
             Err(error) if error.kind() == ErrorKind::Interrupted => {}
             Err(error) => {
-                tracing::warn!(%error, "the training step's output cannot be read any further");
+                tracing::warn!(%error, "the program's output cannot be read any further");
                 break;
             }
         }

@@ -51,7 +51,7 @@ fn kill(leader: Pid, signal: Signal) {
     if let Err(error) = kill_process_group(leader, signal)
         && error != rustix::io::Errno::SRCH
     {
-        tracing::warn!(%error, ?signal, "the process group of the training step cannot be signalled");
+        tracing::warn!(%error, ?signal, "the process group of the program cannot be signalled");
     }
 }
 
@@ -62,7 +62,7 @@ pub(super) type Finished = watch::Receiver<Option<Option<ExitStatus>>>;
 pub(super) fn start(command: Command, tail: Tail) -> io::Result<(Group, Finished)> {
     let (started, wait_for_start) = mpsc::channel();
     let (finish, finished) = watch::channel(None);
-    thread::Builder::new().name("trainer".to_owned()).spawn(move || {
+    thread::Builder::new().name("child".to_owned()).spawn(move || {
         match spawn(command, &tail) {
             Ok((mut child, output)) => {
                 let group = Group(Arc::new(Mutex::new(Some(Pid::from_child(&child)))));
@@ -71,7 +71,7 @@ pub(super) fn start(command: Command, tail: Tail) -> io::Result<(Group, Finished
                 wait_without_reaping(&child);
                 let status = group.close(&mut child);
                 if let Err(error) = &status {
-                    tracing::warn!(%error, "the exit status of the training step is lost");
+                    tracing::warn!(%error, "the exit status of the program is lost");
                 }
                 let _ = output.recv_timeout(LAST_WORDS);
                 let _ = finish.send(Some(status.ok()));
@@ -81,7 +81,7 @@ pub(super) fn start(command: Command, tail: Tail) -> io::Result<(Group, Finished
             }
         }
     })?;
-    let group = wait_for_start.recv().map_err(|_| io::Error::other("the thread that starts the trainer ended"))??;
+    let group = wait_for_start.recv().map_err(|_| io::Error::other("the thread that starts the program ended"))??;
     Ok((group, finished))
 }
 
@@ -104,7 +104,7 @@ fn spawn(mut command: Command, tail: &Tail) -> io::Result<(Child, mpsc::Receiver
     // Before the child, which would be left alone if there were no thread to be had.
     let (reading, read) = mpsc::channel();
     let tail = tail.clone();
-    thread::Builder::new().name("trainer-output".to_owned()).spawn(move || {
+    thread::Builder::new().name("child-output".to_owned()).spawn(move || {
         forward(output, &tail);
         drop(reading);
     })?;

@@ -1,7 +1,8 @@
 //! What happened, and what is known of each sample.
 //!
-//! `state/ledger.sqlite` holds the runs, epochs, checkpoints, events and the outcome; `state/samples.parquet` one row a
-//! sample of the pool. Both open with ordinary tools. `state/lock` keeps a second service out; readers come and go.
+//! `state/ledger.sqlite` holds the runs, epochs, checkpoints, events and the outcome, or why the run has failed;
+//! `state/samples.parquet` one row a sample of the pool. Both open with ordinary tools. `state/lock` keeps a second service
+//! out; readers come and go.
 //!
 //! # The commit of an epoch
 //!
@@ -17,9 +18,11 @@
 //! prepared samples, and the same draws write the same lists again. [`Ledger::standing`] says where to go on.
 
 mod centroids;
+mod checkpoints;
 mod columns;
 mod duplicates;
 mod error;
+mod failure;
 mod lock;
 mod open;
 mod read;
@@ -40,6 +43,7 @@ use rusqlite::Connection;
 
 pub use centroids::Centroids;
 pub use error::LedgerError;
+pub use failure::Failure;
 pub use records::{
     Checkpoint, CheckpointRecord, CheckpointStatus, EpochCommit, EpochRecord, EpochStatus, Event, Outcome, Review, Run,
     RunRecord, RunStart, Standing, Strata, Totals, Training, Validation,

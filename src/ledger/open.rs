@@ -15,12 +15,13 @@ use crate::files;
 const APPLICATION: i64 = 0x676c_6e72;
 
 /// Each script brings a ledger from the version of its index to the next (`PRAGMA user_version`). Append, never edit.
-const MIGRATIONS: [&str; 5] = [
+const MIGRATIONS: [&str; 6] = [
     include_str!("schema.sql"),
     include_str!("centroids.sql"),
     include_str!("suspects.sql"),
     include_str!("duplicates.sql"),
     include_str!("steps.sql"),
+    include_str!("failure.sql"),
 ];
 
 /// How long to wait for another program that holds the database.

@@ -3,8 +3,8 @@
 use rusqlite::{Connection, Transaction, TransactionBehavior, named_params, params};
 
 use super::{
-    Checkpoint, CheckpointStatus, EpochCommit, Ledger, LedgerError, Outcome, PreparedSamples, Run, RunStart, Training,
-    Validation, centroids, duplicates, reviews,
+    EpochCommit, Ledger, LedgerError, Outcome, PreparedSamples, Run, RunStart, Training, Validation, centroids,
+    duplicates, reviews,
 };
 
 impl Ledger {
@@ -88,52 +88,6 @@ impl Ledger {
         Ok(())
     }
 
-    /// Notes a checkpoint; the same content under the same epoch again replaces what was noted, but not when it was
-    /// first seen. Accepting (or skipping) moves the epoch on.
-    ///
-    /// An epoch has at most one accepted checkpoint: another one is refused.
-    pub fn record_checkpoint(&mut self, checkpoint: &Checkpoint) -> Result<(), LedgerError> {
-        let epoch = checkpoint.epoch;
-        let Some(path) = checkpoint.path.to_str() else {
-            return Err(self.conflict(format!("{:?} is not UTF-8; rename checkpoint.folder", checkpoint.path)));
-        };
-        if checkpoint.status == CheckpointStatus::Accepted
-            && let Some(standing) = self.checkpoint(epoch)?
-            && standing.checkpoint.digest != checkpoint.digest
-        {
-            return Err(self.conflict(format!(
-                "epoch {epoch} has an accepted checkpoint already, with other content; give the new one a number of its own"
-            )));
-        }
-        self.transact(format!("checkpoint {epoch} cannot be recorded"), |transaction| {
-            transaction.execute(
-                "INSERT INTO checkpoints (epoch, path, digest, status, reason, seen_at)
-                 VALUES (?1, ?2, ?3, ?4, ?5, ?6)
-                 ON CONFLICT (epoch, digest)
-                 DO UPDATE SET path = excluded.path, status = excluded.status, reason = excluded.reason",
-                params![epoch, path, checkpoint.digest, checkpoint.status.name(), checkpoint.reason, now()],
-            )?;
-            let change = match checkpoint.status {
-                CheckpointStatus::Accepted => {
-                    // Whatever was still awaited before it will not be waited for any longer.
-                    let passed = "UPDATE epochs SET status = 'skipped' WHERE epoch < ?1 AND status = 'committed'";
-                    transaction.execute(passed, params![epoch])?;
-                    "UPDATE epochs SET status = 'trained' WHERE epoch = ?1"
-                }
-                CheckpointStatus::Skipped => {
-                    "UPDATE epochs SET status = 'skipped' WHERE epoch = ?1 AND status != 'trained'"
-                }
-                // An accepted one may turn out bad in the scan: the list that it was trained on then awaits another.
-                CheckpointStatus::Rejected => {
-                    "UPDATE epochs SET status = 'committed'
-                     WHERE epoch = (SELECT max(epoch) FROM epochs WHERE epoch <= ?1) AND NOT EXISTS
-                         (SELECT 1 FROM checkpoints WHERE checkpoints.epoch >= epochs.epoch AND status = 'accepted')"
-                }
-            };
-            transaction.execute(change, params![epoch]).map(|_| ())
-        })
-    }
-
     /// Notes how well the accepted checkpoint of an epoch does.
     pub fn record_validation(&mut self, validation: &Validation) -> Result<(), LedgerError> {
         let epoch = validation.epoch;
@@ -198,7 +152,7 @@ impl Ledger {
     }
 }
 
-fn insert_event(transaction: &Transaction<'_>, kind: &str, text: &str) -> rusqlite::Result<()> {
+pub(super) fn insert_event(transaction: &Transaction<'_>, kind: &str, text: &str) -> rusqlite::Result<()> {
     transaction
         .execute("INSERT INTO events (time, kind, text) VALUES (?1, ?2, ?3)", params![now(), kind, text])
         .map(|_| ())
@@ -247,6 +201,6 @@ fn replace_samples(transaction: &Transaction<'_>, samples: &PreparedSamples) -> 
 }
 
 /// The time now, as `2026-03-21T09:41:00.123Z`.
-fn now() -> String {
+pub(super) fn now() -> String {
     format!("{:.3}", jiff::Timestamp::now())
 }

@@ -2,6 +2,8 @@
 
 use std::ffi::{OsStr, OsString};
 
+use crate::systemd;
+
 /// One image of a list.
 #[derive(Clone, Copy, Debug)]
 pub struct Row<'a> {
@@ -59,5 +61,8 @@ impl<const COUNT: usize> Rows for [Row<'_>; COUNT] {
 /// Does something with every row in turn, up to the first error.
 pub(super) fn each<E>(rows: &dyn Rows, mut work: impl FnMut(usize, &Row<'_>) -> Result<(), E>) -> Result<(), E> {
     let mut room = OsString::new();
-    (0..rows.count()).try_for_each(|at| rows.row(at, &mut room).map_or(Ok(()), |row| work(at, &row)))
+    (0..rows.count()).try_for_each(|at| {
+        systemd::alive();
+        rows.row(at, &mut room).map_or(Ok(()), |row| work(at, &row))
+    })
 }

@@ -5,7 +5,7 @@ use std::collections::HashSet;
 
 use super::error::Problem;
 use super::proto::{GraphProto, ModelProto, NodeProto};
-use super::{tensor, walk};
+use super::{functions, tensor, walk};
 
 /// Checks everything that does not need the meaning of the operators.
 pub(super) fn model(model: &mut ModelProto) -> Result<(), Problem> {
@@ -20,6 +20,7 @@ pub(super) fn model(model: &mut ModelProto) -> Result<(), Problem> {
         return missing("operator set");
     }
     walk::tensors(model, &mut |tensor| tensor::check(tensor))?;
+    walk::sparse_tensors(model, &mut |sparse| tensor::check_sparse(sparse))?;
     let Some(graph) = &model.graph else { return missing("graph") };
     if graph.node.is_empty() {
         return Err(Problem::Empty("nodes"));
@@ -27,36 +28,51 @@ pub(super) fn model(model: &mut ModelProto) -> Result<(), Problem> {
     if graph.output.is_empty() {
         return Err(Problem::Empty("outputs"));
     }
-    order(graph, &mut Vec::new())
+    order(graph, &mut Vec::new())?;
+    for function in &model.functions {
+        let given = unique(function.input.iter().map(String::as_str), "input of a function")?;
+        nodes(&function.node, function.output.iter().map(String::as_str), &mut vec![given])?;
+    }
+    functions::check(model)
 }
 
 /// Checks one graph, in which the values of `outer` can be seen.
 fn order<'a>(graph: &'a GraphProto, outer: &mut Vec<HashSet<&'a str>>) -> Result<(), Problem> {
     outer.push(given(graph)?);
-    for node in &graph.node {
+    nodes(&graph.node, graph.output.iter().map(|output| output.name()), outer)?;
+    outer.pop();
+    Ok(())
+}
+
+/// Checks the nodes of a graph or of a function, and its outputs. The last of `scopes` is its own: what it is given.
+fn nodes<'a>(
+    nodes: &'a [NodeProto],
+    outputs: impl Iterator<Item = &'a str>,
+    scopes: &mut Vec<HashSet<&'a str>>,
+) -> Result<(), Problem> {
+    for node in nodes {
         for value in node.input.iter().filter(|value| !value.is_empty()) {
-            if !outer.iter().any(|scope| scope.contains(value.as_str())) {
-                return Err(unknown(graph, describe(node), value));
+            if !scopes.iter().any(|scope| scope.contains(value.as_str())) {
+                return Err(unknown(nodes, describe(node), value));
             }
         }
         for attribute in &node.attribute {
             for subgraph in attribute.g.iter().chain(&attribute.graphs) {
-                order(subgraph, outer)?;
+                order(subgraph, scopes)?;
             }
         }
         for value in node.output.iter().filter(|value| !value.is_empty()) {
-            let single = outer.last_mut().is_some_and(|scope| scope.insert(value.as_str()));
+            let single = scopes.last_mut().is_some_and(|scope| scope.insert(value.as_str()));
             if !single {
                 return Err(Problem::Duplicate { name: value.clone(), kind: "output of a node" });
             }
         }
     }
-    for output in &graph.output {
-        if !outer.iter().any(|scope| scope.contains(output.name())) {
-            return Err(unknown(graph, "the graph's output".to_owned(), output.name()));
+    for output in outputs {
+        if !scopes.iter().any(|scope| scope.contains(output)) {
+            return Err(unknown(nodes, "the graph's output".to_owned(), output));
         }
     }
-    outer.pop();
     Ok(())
 }
 
@@ -80,9 +96,9 @@ fn unique<'a>(names: impl Iterator<Item = &'a str>, kind: &'static str) -> Resul
     Ok(seen)
 }
 
-fn unknown(graph: &GraphProto, user: String, value: &str) -> Problem {
+fn unknown(nodes: &[NodeProto], user: String, value: &str) -> Problem {
     let value = value.to_owned();
-    if graph.node.iter().any(|node| node.output.contains(&value)) {
+    if nodes.iter().any(|node| node.output.contains(&value)) {
         Problem::Cyclic { user, value }
     } else {
         Problem::Undefined { user, value }

@@ -66,6 +66,31 @@ pub enum Problem {
         /// The value's name.
         value: String,
     },
+    /// A function that the model defines calls itself, directly or by way of others.
+    #[error("the function {name:?} calls itself, so that the graph has no end; export the model again")]
+    Recursive {
+        /// The function's name.
+        name: String,
+    },
+    /// The functions that the model defines call each other so often that the graph is beyond measure.
+    #[error(
+        "with its functions written out the graph has {nodes} nodes, more than the {limit} that are run at most; export the \
+         model without functions"
+    )]
+    TooManyNodes {
+        /// How many there are, or the highest number that can be counted.
+        nodes: u64,
+        /// How many there may be.
+        limit: u64,
+    },
+    /// A sparse tensor stands for a dense one that is too big.
+    #[error("the sparse tensor {name:?} of shape {dims:?} stands for more than 2 GiB; use a smaller model")]
+    Sparse {
+        /// The name of its values.
+        name: String,
+        /// Its claimed shape.
+        dims: Vec<i64>,
+    },
     /// A tensor's claimed shape and its bytes disagree.
     #[error("tensor {name:?} of shape {dims:?} needs {expected} {unit} but holds {found}; the file is damaged")]
     WrongSize {

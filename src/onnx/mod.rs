@@ -8,6 +8,7 @@
 //! | [`Model`] | reading, writing, digest, tensors, metadata |
 //! | `external` | weights that stand in a file beside the model |
 //! | `check` | whether the graph is whole: sizes, names, order |
+//! | `functions` | operators that the model defines itself: whether they come to an end |
 //! | [`Classifier`] | where the image goes in, where the classes come out, where the embedding is |
 //! | [`expose_embedding`], [`set_batch`] | a second output with the embedding, a batch of any size |
 //! | [`fold_pixels`] | bytes go in: layout and normalisation as part of the graph |
@@ -30,6 +31,7 @@ mod element;
 mod error;
 mod external;
 mod fold;
+mod functions;
 mod graft;
 mod half;
 mod inspect;

@@ -2,7 +2,8 @@
 
 use super::element::{self, ElementType, Field, Storage};
 use super::error::Problem;
-use super::proto::{TensorProto, tensor_proto::DataLocation};
+use super::model::PROTOBUF_LIMIT;
+use super::proto::{SparseTensorProto, TensorProto, tensor_proto::DataLocation};
 
 /// A tensor's numbers in row-major order.
 #[derive(Clone, Debug, PartialEq)]
@@ -43,11 +44,12 @@ impl Tensor {
 /// How many elements a claimed shape has.
 pub(super) fn count(tensor: &TensorProto) -> Result<u64, Problem> {
     let bad = || Problem::BadShape { name: tensor.name().to_owned(), dims: tensor.dims.clone() };
-    tensor
-        .dims
-        .iter()
-        .try_fold(1u64, |product, &extent| product.checked_mul(u64::try_from(extent).ok()?))
-        .ok_or_else(bad)
+    elements(&tensor.dims).ok_or_else(bad)
+}
+
+/// The product of a shape's extents, if none is negative and it can be counted.
+fn elements(dims: &[i64]) -> Option<u64> {
+    dims.iter().try_fold(1u64, |product, &extent| product.checked_mul(u64::try_from(extent).ok()?))
 }
 
 /// The element type, and how it is stored.
@@ -94,6 +96,18 @@ pub(super) fn check(tensor: &TensorProto) -> Result<(), Problem> {
     };
     let expected = count.div_ceil(storage.elements).saturating_mul(storage.entries);
     if found as u64 == expected { Ok(()) } else { wrong(expected, found, "values") }
+}
+
+/// Checks that a sparse tensor can be written out: a runtime does that, and its shape may claim anything.
+pub(super) fn check_sparse(sparse: &SparseTensorProto) -> Result<(), Problem> {
+    let values = sparse.values.as_ref();
+    let bits = values.map(stored).transpose()?.map_or(0, |(_, storage)| storage.bits);
+    let bytes = elements(&sparse.dims).and_then(|elements| elements.checked_mul(bits.div_ceil(8)));
+    if bytes.is_some_and(|bytes| bytes <= PROTOBUF_LIMIT) {
+        return Ok(());
+    }
+    let name = values.map(|values| values.name()).unwrap_or_default().to_owned();
+    Err(Problem::Sparse { name, dims: sparse.dims.clone() })
 }
 
 /// The numbers of a tensor whose data stand in the model.

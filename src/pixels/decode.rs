@@ -11,13 +11,10 @@ use super::PixelError;
 use super::colour::{Kind, Picture};
 use super::jpeg;
 
-/// The most pixels that an image may announce: 100 megapixels. A header that claims more is refused before anything is
-/// allocated for it.
-pub const MAXIMUM_PIXELS: u64 = 100_000_000;
-
-/// Decodes `encoded` into `raw`, whose old content is lost and whose room is used again.
-pub(super) fn decode(encoded: &[u8], path: &Path, raw: &mut Vec<u8>) -> Result<Picture, PixelError> {
-    let source = Source { encoded, path };
+/// Decodes `encoded` into `raw`, whose old content is lost and whose room is used again. An image that announces more than
+/// `most_pixels` is refused by its header, before anything is allocated for it.
+pub(super) fn decode(encoded: &[u8], path: &Path, most_pixels: u64, raw: &mut Vec<u8>) -> Result<Picture, PixelError> {
+    let source = Source { encoded, path, most_pixels };
     match image::guess_format(encoded) {
         Ok(ImageFormat::Png) => source.png(raw),
         Ok(ImageFormat::Jpeg) => jpeg::decode(&source, raw),
@@ -33,6 +30,7 @@ pub(super) fn decode(encoded: &[u8], path: &Path, raw: &mut Vec<u8>) -> Result<P
 pub(super) struct Source<'a> {
     pub encoded: &'a [u8],
     pub path: &'a Path,
+    pub most_pixels: u64,
 }
 
 impl Source<'_> {
@@ -45,8 +43,8 @@ impl Source<'_> {
         if width == 0 || height == 0 {
             return Err(self.corrupt(format!("it announces {width}x{height} pixels")));
         }
-        if u64::from(width) * u64::from(height) > MAXIMUM_PIXELS {
-            return Err(PixelError::TooLarge { path: self.path.into(), width, height, limit: MAXIMUM_PIXELS });
+        if u64::from(width) * u64::from(height) > self.most_pixels {
+            return Err(PixelError::TooLarge { path: self.path.into(), width, height, limit: self.most_pixels });
         }
         Ok(())
     }

@@ -30,9 +30,24 @@ pub enum PixelError {
         /// What the decoder said.
         reason: String,
     },
-    /// The header announces more pixels than [`MAXIMUM_PIXELS`](super::MAXIMUM_PIXELS); nothing was allocated for them.
+    /// The file is longer than [`Limits::bytes`](super::Limits); it was not read.
     #[error(
-        "{}: {width}x{height} is more than the {limit} pixels that are decoded at most; shrink it beforehand, or remove it from the list",
+        "{}: the file has {bytes} bytes, more than the {limit} that are read at most; shrink the image, raise \
+         pixels.max_file_mib, or remove it from the list",
+        path.display()
+    )]
+    TooLong {
+        /// The file.
+        path: PathBuf,
+        /// Its length in bytes.
+        bytes: u64,
+        /// The limit in bytes.
+        limit: u64,
+    },
+    /// The header announces more pixels than [`Limits::pixels`](super::Limits); nothing was allocated for them.
+    #[error(
+        "{}: {width}x{height} is more than the {limit} pixels that are decoded at most; shrink the image, raise \
+         pixels.max_megapixels, or remove it from the list",
         path.display()
     )]
     TooLarge {
@@ -45,11 +60,11 @@ pub enum PixelError {
         /// The limit in pixels.
         limit: u64,
     },
-    /// The image is so elongated that scaling it to cover the crop would take more than
-    /// [`MAXIMUM_PIXELS`](super::MAXIMUM_PIXELS); nothing was allocated for them.
+    /// The image is so elongated that scaling it to cover the crop would take more than [`Limits::pixels`](super::Limits);
+    /// nothing was allocated for them.
     #[error(
         "{}: {width}x{height} would have to be scaled to {}x{}, more than the {limit} pixels allowed; \
-         use a smaller size or crop: none, or remove it from the list",
+         use a smaller size or crop: none, raise pixels.max_megapixels, or remove it from the list",
         path.display(), scaled.0, scaled.1
     )]
     Elongated {

@@ -2,7 +2,7 @@
 
 use std::path::Path;
 
-use super::{Crop, MAXIMUM_PIXELS, PixelError, Preprocess};
+use super::{Crop, PixelError, Preprocess};
 
 /// Scale `source` to `scaled`, then keep `kept` pixels from `offset` on; every pair is (width, height).
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -35,7 +35,7 @@ pub(super) fn plan(settings: &Preprocess, path: &Path, width: u32, height: u32) 
     // The columns are scaled first, so there is a picture as wide as the result and as high as the source.
     let highest = scaled.1.max(u64::from(height));
     match (u32::try_from(scaled.0), u32::try_from(scaled.1), scaled.0.checked_mul(highest)) {
-        (Ok(scaled_width), Ok(scaled_height), Some(area)) if area <= MAXIMUM_PIXELS => {
+        (Ok(scaled_width), Ok(scaled_height), Some(area)) if area <= settings.limits.pixels => {
             let offset = (centre(scaled_width, kept.0), centre(scaled_height, kept.1));
             Ok(Plan { source: (width, height), scaled: (scaled_width, scaled_height), offset, kept })
         }
@@ -44,7 +44,7 @@ pub(super) fn plan(settings: &Preprocess, path: &Path, width: u32, height: u32) 
             width,
             height,
             scaled: (scaled.0, highest),
-            limit: MAXIMUM_PIXELS,
+            limit: settings.limits.pixels,
         }),
     }
 }

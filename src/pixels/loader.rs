@@ -63,7 +63,8 @@ pub(super) struct Scratch {
 impl Scratch {
     pub(super) fn load(&mut self, settings: &Preprocess, path: &Path, out: &mut [u8]) -> Result<(), PixelError> {
         let mut file = std::mem::take(&mut self.file);
-        let result = read(path, &mut file).and_then(|()| self.decode(settings, &file, path, out));
+        let result =
+            read(path, settings.limits.bytes, &mut file).and_then(|()| self.decode(settings, &file, path, out));
         self.file = file;
         trim(&mut self.file);
         result
@@ -73,7 +74,7 @@ impl Scratch {
         if out.len() != settings.bytes() {
             return Err(PixelError::OutputSize { path: path.into(), given: out.len(), needed: settings.bytes() });
         }
-        let picture = decode(encoded, path, &mut self.raw)?;
+        let picture = decode(encoded, path, settings.limits.pixels, &mut self.raw)?;
         let plan = plan(settings, path, picture.width, picture.height)?;
         let result = if plan.is_identity() {
             to_channels(&picture, &self.raw, settings.channels, out);
@@ -91,10 +92,16 @@ impl Scratch {
     }
 }
 
-fn read(path: &Path, into: &mut Vec<u8>) -> Result<(), PixelError> {
+fn read(path: &Path, most_bytes: u64, into: &mut Vec<u8>) -> Result<(), PixelError> {
     into.clear();
-    let done = open(path).and_then(|mut file| file.read_to_end(into));
+    // A byte more than may be: what is longer is known by it, also if it grows while it is read.
+    let done = open(path).and_then(|file| {
+        let length = file.metadata()?.len();
+        let found = if length > most_bytes { 0 } else { file.take(most_bytes.saturating_add(1)).read_to_end(into)? };
+        Ok(length.max(found as u64))
+    });
     match done {
+        Ok(bytes) if bytes > most_bytes => Err(PixelError::TooLong { path: path.into(), bytes, limit: most_bytes }),
         Ok(_) => Ok(()),
         Err(error) if error.kind() == ErrorKind::NotFound => Err(PixelError::Missing { path: path.into() }),
         Err(reason) => Err(PixelError::Unreadable { path: path.into(), reason }),

@@ -19,14 +19,15 @@ mod decode;
 mod error;
 mod geometry;
 mod jpeg;
+mod limits;
 mod loader;
 mod normalise;
 mod preprocess;
 mod resize;
 
 pub use augment::Augment;
-pub use decode::MAXIMUM_PIXELS;
 pub use error::PixelError;
+pub use limits::Limits;
 pub use loader::Loader;
 pub use normalise::{Layout, Normaliser};
 pub use preprocess::{Channels, Crop, GENERATION, Preprocess, Resize};

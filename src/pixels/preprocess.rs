@@ -3,8 +3,8 @@
 use std::cell::RefCell;
 use std::path::Path;
 
-use super::PixelError;
 use super::loader::Scratch;
+use super::{Limits, PixelError};
 
 /// Names what this room makes of a file: decoded images that are kept are thrown away when it changes. To be raised by
 /// whoever changes a single pixel of any image.
@@ -70,6 +70,8 @@ pub struct Preprocess {
     pub mean: Vec<f32>,
     /// Standard deviation of each channel, of values in 0 to 1: one number a channel, above 0.
     pub std: Vec<f32>,
+    /// What one image may take.
+    pub limits: Limits,
 }
 
 thread_local! {

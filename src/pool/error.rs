@@ -23,7 +23,7 @@ pub enum PoolError {
         /// The list.
         path: PathBuf,
     },
-    /// Lines that are wrong: each message begins with `file:line`.
+    /// Lines that are wrong, each message begins with `file:line`; or images of a folder, and each begins with the folder.
     #[error("{}", lines(path, faults, *more))]
     Lines {
         /// The list.
@@ -88,7 +88,7 @@ pub enum PoolError {
 /// A line that is wrong.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct LineFault {
-    /// From 1.
+    /// From 1; 0 in a folder, which has no lines.
     pub line: u64,
     /// What is wrong, and the remedy.
     pub message: String,
@@ -122,8 +122,11 @@ impl Faults {
 }
 
 fn lines(path: &Path, faults: &[LineFault], more: u64) -> String {
-    let mut text: Vec<_> =
-        faults.iter().map(|fault| format!("{}:{}: {}", path.display(), fault.line, fault.message)).collect();
+    let line = |fault: &LineFault| match fault.line {
+        0 => format!("{}: {}", path.display(), fault.message),
+        line => format!("{}:{line}: {}", path.display(), fault.message),
+    };
+    let mut text: Vec<_> = faults.iter().map(line).collect();
     if more > 0 {
         text.push(format!("and {more} more"));
     }

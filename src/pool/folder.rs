@@ -4,6 +4,7 @@ use super::arena::Arena;
 use super::error::PoolError;
 use super::paths::bytes_of;
 use super::{Pool, absolute};
+use crate::systemd;
 use std::fs;
 use std::io;
 use std::path::{Path, PathBuf};
@@ -75,6 +76,7 @@ impl Found {
 fn entries(folder: &Path) -> Result<Vec<Found>, PoolError> {
     let mut found = Vec::new();
     for entry in fs::read_dir(folder).map_err(unreadable(folder))? {
+        systemd::alive();
         let entry = entry.map_err(unreadable(folder))?;
         let path = entry.path();
         let kind = entry.file_type().map_err(unreadable(&path))?;

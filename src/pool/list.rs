@@ -6,6 +6,7 @@
 use super::arena::{Arena, LONGEST_PATH};
 use super::error::{Faults, PoolError};
 use super::{Pool, SampleId, absolute};
+use crate::systemd;
 use rayon::prelude::*;
 use std::hash::Hasher;
 use std::ops::Range;
@@ -51,6 +52,7 @@ fn take_lines(pool: &mut Pool, limit: u32, faults: &mut Faults) -> Result<(), Po
         let here = next..next + length;
         next = here.end + 1;
         line += 1;
+        systemd::alive();
         let (path, label) = match split(&pool.arena.bytes, here) {
             Ok(Some(sample)) => sample,
             Ok(None) => {

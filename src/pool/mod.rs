@@ -6,6 +6,7 @@
 mod arena;
 mod error;
 mod folder;
+mod links;
 mod list;
 mod paths;
 #[cfg(test)]
@@ -14,10 +15,16 @@ mod tests;
 pub use error::{LineFault, PoolError};
 pub use folder::EXTENSIONS;
 
+use crate::systemd;
 use arena::Arena;
 use error::Faults;
 use paths::path_of;
+use std::fs::File;
+use std::io::{self, Read as _};
 use std::path::{Path, PathBuf};
+
+/// Bytes of a list that are read at a time, lest a slow file server look like one that has died.
+const CHUNK: u64 = 1 << 20;
 
 /// The number of an image: its position in the pool, from 0.
 pub type SampleId = u32;
@@ -55,8 +62,7 @@ impl Pool {
         if std::fs::metadata(source).map_err(unreadable)?.is_dir() {
             return folder::load(source, u32::MAX);
         }
-        let bytes = std::fs::read(source).map_err(unreadable)?;
-        list::load(source, bytes, u32::MAX)
+        list::load(source, read(source).map_err(unreadable)?, u32::MAX)
     }
 
     /// How many samples there are.
@@ -163,4 +169,14 @@ fn absolute(path: &Path) -> Result<PathBuf, PoolError> {
 
 fn index(id: SampleId) -> usize {
     usize::try_from(id).unwrap_or(usize::MAX)
+}
+
+/// The bytes of a file.
+fn read(path: &Path) -> io::Result<Vec<u8>> {
+    let mut file = File::open(path)?;
+    let mut bytes = Vec::with_capacity(usize::try_from(file.metadata()?.len()).unwrap_or_default());
+    while (&mut file).take(CHUNK).read_to_end(&mut bytes)? > 0 {
+        systemd::alive();
+    }
+    Ok(bytes)
 }

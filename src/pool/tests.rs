@@ -1,5 +1,7 @@
 //! Lists and folders written by hand, good and bad.
 
+mod links;
+
 use super::error::MOST_SHOWN;
 use super::*;
 use std::fs;
@@ -221,28 +223,6 @@ fn folders_that_are_no_pool_are_told() {
         told.contains("no images in the class folders b, c; images end in png, jpg, jpeg, webp, bmp, gif;"),
         "{told}"
     );
-}
-
-#[cfg(unix)]
-#[test]
-fn links_are_followed_but_not_in_circles() {
-    use std::os::unix::fs::symlink;
-    let elsewhere = tree(&["x.png"]);
-    let folder = tree(&["a/y.png"]);
-    symlink(elsewhere.path(), folder.path().join("b")).unwrap();
-    symlink(elsewhere.path().join("x.png"), folder.path().join("a/z.png")).unwrap();
-    let pool = Pool::load(folder.path()).unwrap();
-    assert_eq!(samples(&pool), pairs(&[("a/y.png", 0), ("a/z.png", 0), ("b/x.png", 1)]));
-    symlink("nowhere", folder.path().join("a/broken")).unwrap();
-    assert_eq!(Pool::load(folder.path()).unwrap().len(), 3);
-    symlink("nowhere", folder.path().join("a/broken.png")).unwrap();
-    assert!(matches!(Pool::load(folder.path()).unwrap_err(), PoolError::Unreadable { .. }));
-    fs::remove_file(folder.path().join("a/broken.png")).unwrap();
-    symlink("..", folder.path().join("a/back")).unwrap();
-    let error = Pool::load(folder.path()).unwrap_err();
-    assert!(matches!(&error, PoolError::Loop { path } if path.ends_with("a/back")), "{error}");
-    let broken = tree(&["a/line\nbreak.png"]);
-    assert!(matches!(Pool::load(broken.path()).unwrap_err(), PoolError::LineBreak { .. }));
 }
 
 #[test]

@@ -8,6 +8,7 @@ use super::stop::{self, Stop};
 use super::{Run, ServiceError};
 use crate::ledger::{Checkpoint, CheckpointStatus, Outcome};
 use crate::onnx::Model;
+use crate::systemd;
 
 /// What an accepted checkpoint led to.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -48,6 +49,7 @@ impl Run {
             })?;
             return Ok(Advance::Refused);
         }
+        systemd::status(&format!("choosing what follows epoch {epoch}"));
         let validations = self.ledger.validations()?;
         if validations.last().is_none_or(|last| last.epoch != epoch) {
             // The service died between accepting and validating.

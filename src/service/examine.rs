@@ -4,7 +4,9 @@ use std::ops::ControlFlow;
 use std::path::Path;
 use std::sync::Arc;
 use std::sync::atomic::{AtomicBool, Ordering};
+use std::time::Duration;
 
+use super::run::short;
 use super::{Run, ServiceError};
 use crate::ledger::{Checkpoint, CheckpointStatus, Validation};
 use crate::onnx::{Model, Problem};
@@ -12,8 +14,11 @@ use crate::pool::Pool;
 use crate::progress::Progress;
 use crate::score::{self, ScoreError, Scorer, Visit};
 use crate::settings;
+use crate::systemd;
 use crate::watch::{Candidate, Verdict};
 
+/// How long ONNX Runtime may take to load a model: TensorRT compiles one for many minutes.
+const LOADING: Duration = Duration::from_secs(1800);
 const BEFORE: &str = "it was rejected before: ";
 
 /// What examining a checkpoint came to.
@@ -123,7 +128,10 @@ impl Run {
             options.batch = score::Batch::Of(found);
         }
         options.cache = Arc::clone(&self.cache);
+        systemd::status(&format!("loading {}", short(path)));
+        let silence = systemd::silence(LOADING);
         let scorer = Scorer::start(model, path, options)?;
+        drop(silence);
         scorer.expect_classes(self.classes)?;
         let facts = scorer.facts();
         tracing::info!(provider = %facts.provider, batch = facts.batch, workers = facts.workers, "loaded");

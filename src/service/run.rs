@@ -12,7 +12,7 @@ use super::leftovers::clear;
 use super::plan::Plan;
 use super::subset::check_names;
 use crate::cache::Cache;
-use crate::config::{Config, TrainerProgram, Word};
+use crate::config::{Config, TrainerProgram, Word, changed_keys};
 use crate::digest::{self, DigestingWriter};
 use crate::duplicates::Duplicates;
 use crate::files;
@@ -50,6 +50,8 @@ pub struct Run {
     pub(super) cache: Arc<Cache>,
     /// The size of a batch that this machine likes best, once it is known.
     pub(super) batch: Option<usize>,
+    /// Files in the watched folder that are no checkpoints, and that were told of.
+    pub(super) strangers: BTreeSet<PathBuf>,
     /// The epoch whose checkpoints this process has refused in the scan, how many, and why the last.
     pub(super) refused_late: Option<(u32, u32, String)>,
 }
@@ -60,9 +62,9 @@ impl Run {
     /// Errors: lists or graphs that cannot be read or do not fit each other, a state folder in use or of another run.
     pub fn open(config: Config) -> Result<Self, ServiceError> {
         let start = Instant::now();
-        let pool = Pool::load(&config.pool.train)?;
-        let validation = Pool::load(&config.pool.validation)?;
-        let test = config.pool.test.as_deref().map(Pool::load).transpose()?;
+        let pool = settings::images(&config, &config.pool.train)?;
+        let validation = settings::images(&config, &config.pool.validation)?;
+        let test = config.pool.test.as_deref().map(|test| settings::images(&config, test)).transpose()?;
         let classes = classes(&config, &pool)?;
         for images in [Some(&pool), Some(&validation), test.as_ref()].into_iter().flatten() {
             images.check(u32::try_from(classes).unwrap_or(u32::MAX))?;
@@ -102,6 +104,7 @@ impl Run {
             loaded: None,
             cache: Arc::new(cache),
             batch: None,
+            strangers: BTreeSet::new(),
             refused_late: None,
             config,
         };
@@ -145,6 +148,15 @@ impl Run {
         }
     }
 
+    /// Goes on with a config that differs only in what [`Config::reload`] takes over, and records it as a start would.
+    pub(super) fn take_over(&mut self, config: Config) -> Result<(), ServiceError> {
+        let run = described(&config, &self.pool)?;
+        self.ledger.begin_run(&run)?;
+        keep_config(&config, &run)?;
+        self.config = config;
+        Ok(())
+    }
+
     /// Where the checkpoint of an epoch is expected.
     pub(super) fn checkpoint_path(&self, epoch: u32) -> PathBuf {
         self.config().checkpoint.folder.join(self.pattern.name(epoch))
@@ -171,14 +183,7 @@ impl Run {
 
 /// Notes the start in the ledger, and refuses a ledger of something else.
 fn begin(ledger: &mut Ledger, config: &Config, pool: &Pool) -> Result<(), ServiceError> {
-    let text = config.canonical().map_err(|error| ServiceError::Record(error.to_string()))?;
-    let run = ledger::Run {
-        seed: config.seed,
-        policy: config.policy.word().to_owned(),
-        config_digest: digest::of_bytes(text.as_bytes()),
-        pool_digest: pool_digest(pool),
-        config_text: text,
-    };
+    let run = described(config, pool)?;
     let other = |what| ServiceError::OtherRun { folder: config.state.folder.clone(), what };
     if let Some(before) = ledger.run()? {
         if before.run.pool_digest != run.pool_digest {
@@ -188,6 +193,7 @@ fn begin(ledger: &mut Ledger, config: &Config, pool: &Pool) -> Result<(), Servic
             return Err(other("seed"));
         }
     }
+    ledger.clear_failure()?;
     if ledger.run()?.is_some_and(|before| before.run != run) {
         // The new rules decide anew whether the run is over; first, lest a crash in between keep the old verdict.
         ledger.clear_outcome()?;
@@ -196,32 +202,29 @@ fn begin(ledger: &mut Ledger, config: &Config, pool: &Pool) -> Result<(), Servic
         let keys = changed_keys(&before.run.config_text, &run.config_text);
         tracing::warn!(keys = keys.join(", "), "the config has changed since the last start");
     }
-    // The trainer reads this one: the config as it was when the run was opened, whatever becomes of the person's file.
-    files::publish(&config_path(config), |writer| writer.write_all(run.config_text.as_bytes()))?;
-    Ok(())
+    keep_config(config, &run)
+}
+
+/// A run in the words of the ledger.
+fn described(config: &Config, pool: &Pool) -> Result<ledger::Run, ServiceError> {
+    let text = config.canonical().map_err(|error| ServiceError::Record(error.to_string()))?;
+    Ok(ledger::Run {
+        seed: config.seed,
+        policy: config.policy.word().to_owned(),
+        config_digest: digest::of_bytes(text.as_bytes()),
+        pool_digest: pool_digest(pool),
+        config_text: text,
+    })
+}
+
+/// Writes down the config for the trainer: as it was when the run was opened, whatever becomes of the person's file.
+fn keep_config(config: &Config, run: &ledger::Run) -> Result<(), ServiceError> {
+    Ok(files::publish(&config_path(config), |writer| writer.write_all(run.config_text.as_bytes()))?)
 }
 
 /// Where the effective config of the run stands, every default written out.
 pub fn config_path(config: &Config) -> PathBuf {
     config.state.folder.join("config.json")
-}
-
-/// The keys of two configs that differ, as in `mine.quota`.
-fn changed_keys(before: &str, now: &str) -> Vec<String> {
-    let parse = |text: &str| serde_json::from_str::<serde_json::Value>(text).unwrap_or_default();
-    let (before, now) = (flat(&parse(before), ""), flat(&parse(now), ""));
-    let differs = |key: &&String| before.get(*key) != now.get(*key);
-    before.keys().chain(now.keys()).collect::<BTreeSet<_>>().into_iter().filter(differs).cloned().collect()
-}
-
-fn flat(value: &serde_json::Value, key: &str) -> BTreeMap<String, serde_json::Value> {
-    match value.as_object() {
-        None => BTreeMap::from([(key.to_owned(), value.clone())]),
-        Some(object) => {
-            let name = |inner: &str| if key.is_empty() { inner.to_owned() } else { format!("{key}.{inner}") };
-            object.iter().flat_map(|(inner, value)| flat(value, &name(inner))).collect()
-        }
-    }
 }
 
 /// The classes of the starting graph, or, where it does not tell, those of the pool.

@@ -2,14 +2,19 @@
 
 use std::sync::Arc;
 use std::sync::atomic::{AtomicBool, Ordering};
+use std::time::Duration;
 
-use tokio::signal::unix::{SignalKind, signal};
+use tokio::signal::unix::{Signal, SignalKind, signal};
 use tokio::sync::watch;
 
 use super::ServiceError;
+use crate::systemd;
+
+/// How long whatever is under way has to end by itself before it is left alone, so that all is over in five seconds.
+const PATIENCE: Duration = Duration::from_secs(4);
 
 /// Whether the service was asked to end.
-#[derive(Debug)]
+#[derive(Clone, Debug)]
 pub(super) struct Shutdown {
     asked: watch::Receiver<bool>,
     flag: Arc<AtomicBool>,
@@ -18,8 +23,8 @@ pub(super) struct Shutdown {
 impl Shutdown {
     /// Begins to listen; needs a runtime.
     pub(super) fn listen() -> Result<Self, ServiceError> {
-        let mut terminate = signal(SignalKind::terminate()).map_err(ServiceError::Signals)?;
-        let mut interrupt = signal(SignalKind::interrupt()).map_err(ServiceError::Signals)?;
+        let mut terminate = listen_to(SignalKind::terminate())?;
+        let mut interrupt = listen_to(SignalKind::interrupt())?;
         let (tell, asked) = watch::channel(false);
         let flag = Arc::new(AtomicBool::new(false));
         let raised = Arc::clone(&flag);
@@ -29,6 +34,7 @@ impl Shutdown {
                 _ = interrupt.recv() => {}
             }
             tracing::info!("asked to end; the next start will continue here");
+            systemd::stopping();
             raised.store(true, Ordering::Relaxed);
             let _ = tell.send(true);
         });
@@ -52,4 +58,15 @@ impl Shutdown {
             std::future::pending::<()>().await;
         }
     }
+
+    /// Waits until it has been asked for so long ago that nothing more is waited for.
+    pub(super) async fn overdue(mut self) {
+        self.wait().await;
+        tokio::time::sleep(PATIENCE).await;
+    }
+}
+
+/// Begins to listen to a signal; needs a runtime.
+pub(super) fn listen_to(kind: SignalKind) -> Result<Signal, ServiceError> {
+    signal(kind).map_err(ServiceError::Signals)
 }

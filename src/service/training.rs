@@ -2,19 +2,23 @@
 
 use std::env;
 use std::ffi::OsString;
+use std::ops::ControlFlow;
 use std::path::PathBuf;
 use std::time::{Duration, Instant};
+
+use humantime::format_duration;
+use indicatif::HumanCount;
 
 use super::examine::Examined;
 use super::leftovers::{clear, discard, state_of};
 use super::run::{Run, config_path, shown};
-use super::shutdown::Shutdown;
-use super::{ServiceError, blocking, in_background, systemd};
+use super::{ServiceError, Signals, blocking, in_background};
 use crate::config::TrainerProgram;
 use crate::launch::{self, Backoff, Job, RunningJob, Values};
 use crate::ledger::{self, EpochRecord, Step, Training};
 use crate::lists::Format;
 use crate::settings;
+use crate::systemd;
 use crate::watch::WatchError;
 
 /// How long a training step has to end after SIGTERM.
@@ -31,7 +35,7 @@ enum Attempt {
 /// Has the list of `epoch` trained, unless its checkpoint stands already, and examines what comes of it.
 ///
 /// A step that fails is tried again as the config says. Errors: it failed for good, or the service itself cannot go on.
-pub(super) async fn train(mut run: Run, epoch: &EpochRecord, shutdown: &mut Shutdown) -> Result<Run, ServiceError> {
+pub(super) async fn train(mut run: Run, epoch: &EpochRecord, signals: &mut Signals) -> Result<Run, ServiceError> {
     let number = epoch.commit.epoch;
     let trainer = run.config().trainer.clone();
     let mut backoff = Backoff::new(trainer.backoff, trainer.attempts);
@@ -45,18 +49,22 @@ pub(super) async fn train(mut run: Run, epoch: &EpochRecord, shutdown: &mut Shut
             return Err(ServiceError::Training { epoch: number, attempts: trainer.attempts, reason });
         };
         tracing::info!(epoch = number, again_in = ?delay, "the step will be tried again");
-        tokio::select! {
-            () = tokio::time::sleep(delay) => {}
-            () = shutdown.wait() => return Ok(run),
+        if pause(delay, signals).await.is_break() {
+            return Ok(run);
         }
     }
-    if run.ledger.step(number)?.is_none() {
-        run = in_background(run, move |run| run.put_aside_untrained(number)).await?.0;
-    } else if run.left_behind(number)? {
+    let (back, left_behind) = in_background(run, move |run| match run.ledger.step(number)? {
+        None => run.put_aside_untrained(number).map(|()| false),
+        Some(_) => run.left_behind(number),
+    })
+    .await?;
+    run = back;
+    systemd::ready();
+    if left_behind {
         tracing::info!(epoch = number, "the checkpoint of an earlier start is there");
         let report = launch::read_report(&run.report_path(number)).unwrap_or_default();
         run.note_training(epoch, &report, None)?;
-        let (back, attempt) = examine(run, number, shutdown).await?;
+        let (back, attempt) = examine(run, number, signals).await?;
         run = back;
         match attempt {
             Attempt::Accepted | Attempt::Interrupted => return Ok(run),
@@ -66,8 +74,8 @@ pub(super) async fn train(mut run: Run, epoch: &EpochRecord, shutdown: &mut Shut
         }
     }
     loop {
-        systemd::status(&format!("training epoch {number} on {} images", visits(epoch)));
-        let (back, attempt) = attempt(run, epoch, shutdown).await?;
+        systemd::status(&format!("training epoch {number} on {} images", HumanCount(visits(epoch))));
+        let (back, attempt) = attempt(run, epoch, signals).await?;
         run = back;
         let reason = match attempt {
             Attempt::Accepted | Attempt::Interrupted => return Ok(run),
@@ -79,15 +87,29 @@ pub(super) async fn train(mut run: Run, epoch: &EpochRecord, shutdown: &mut Shut
             return Err(ServiceError::Training { epoch: number, attempts: trainer.attempts, reason });
         };
         tracing::info!(epoch = number, again_in = ?delay, "the step will be tried again");
-        tokio::select! {
-            () = tokio::time::sleep(delay) => {}
-            () = shutdown.wait() => return Ok(run),
+        if pause(delay, signals).await.is_break() {
+            return Ok(run);
+        }
+        if let Some(config) = signals.reload.news() {
+            run = in_background(run, move |run| run.take_over(config)).await?.0;
         }
     }
 }
 
+/// Waits before the next attempt; breaks off when the service is to end.
+async fn pause(delay: Duration, signals: &mut Signals) -> ControlFlow<()> {
+    systemd::status(&format!("the training step failed and will be tried again in {}", format_duration(delay)));
+    systemd::waiting(async {
+        tokio::select! {
+            () = tokio::time::sleep(delay) => ControlFlow::Continue(()),
+            () = signals.shutdown.wait() => ControlFlow::Break(()),
+        }
+    })
+    .await
+}
+
 /// One attempt: start the trainer, wait for its end, examine its checkpoint.
-async fn attempt(mut run: Run, epoch: &EpochRecord, shutdown: &mut Shutdown) -> Result<(Run, Attempt), ServiceError> {
+async fn attempt(mut run: Run, epoch: &EpochRecord, signals: &mut Signals) -> Result<(Run, Attempt), ServiceError> {
     let number = epoch.commit.epoch;
     let values = run.values(epoch)?;
     // What an earlier attempt said or left must not speak for this one.
@@ -102,15 +124,19 @@ async fn attempt(mut run: Run, epoch: &EpochRecord, shutdown: &mut Shutdown) -> 
     run.ledger.record_step(number, Step::Started)?;
     let start = Instant::now();
     let mut running = RunningJob::start(job)?;
-    let outcome = tokio::select! {
-        outcome = running.wait() => outcome,
-        () = shutdown.wait() => {
-            running.stop(GRACE).await;
-            // The next start ends what is still there.
-            let _ = clear(run.config());
-            discard(&values.checkpoint_out);
-            return Ok((run, Attempt::Interrupted));
+    let ended = systemd::waiting(async {
+        tokio::select! {
+            outcome = running.wait() => Some(outcome),
+            () = signals.shutdown.wait() => None,
         }
+    });
+    let Some(outcome) = ended.await else {
+        running.stop(GRACE).await;
+        // The next start ends what is still there.
+        let config = run.config().clone();
+        let _ = blocking(move || clear(&config)).await?;
+        discard(&values.checkpoint_out);
+        return Ok((run, Attempt::Interrupted));
     };
     let train_s = start.elapsed().as_secs_f64();
     if outcome != launch::Outcome::Succeeded {
@@ -127,12 +153,12 @@ async fn attempt(mut run: Run, epoch: &EpochRecord, shutdown: &mut Shutdown) -> 
     // Before the checkpoint is accepted: what comes after it counts on the cost being known.
     run.note_training(epoch, &report, Some(train_s))?;
     run.ledger.record_step(number, Step::Succeeded)?;
-    examine(run, number, shutdown).await
+    examine(run, number, signals).await
 }
 
 /// Examines the checkpoint that stands for an epoch; one that is not fit is put aside.
-async fn examine(run: Run, epoch: u32, shutdown: &mut Shutdown) -> Result<(Run, Attempt), ServiceError> {
-    let cancel = shutdown.flag();
+async fn examine(run: Run, epoch: u32, signals: &Signals) -> Result<(Run, Attempt), ServiceError> {
+    let cancel = signals.shutdown.flag();
     in_background(run, move |run| {
         let path = run.checkpoint_path(epoch);
         Ok(match run.examine(&path, epoch, &cancel)? {

@@ -2,29 +2,31 @@
 
 use std::collections::BTreeSet;
 use std::path::Path;
+use std::sync::atomic::{AtomicBool, Ordering};
 use std::time::Duration;
 
 use super::examine::{Examined, judge};
 use super::run::{Run, short};
-use super::shutdown::Shutdown;
-use super::{ServiceError, in_background, systemd};
+use super::{ServiceError, Signals, in_background};
 use crate::digest;
 use crate::launch::Report;
 use crate::ledger::{Checkpoint, CheckpointStatus, EpochRecord, scores_beside};
-use crate::watch::{self, Candidate, Method, Now, Reconciled, Reconciler, Verdict, WatchError, Watcher};
+use crate::watch::{self, Candidate, Hints, Now, Reconciled, Reconciler, Verdict, WatchError, Watcher};
+use crate::{settings, systemd};
 
 /// Waits until a checkpoint of `epoch` or a later one is there and fit, and records it.
 pub(super) async fn for_checkpoint(
     mut run: Run,
     epoch: &EpochRecord,
-    shutdown: &mut Shutdown,
+    signals: &mut Signals,
 ) -> Result<Run, ServiceError> {
     let wanted = epoch.commit.epoch;
     let config = run.config().checkpoint.clone();
-    let mut watcher = Watcher::start(&config.folder, Method::Native, config.poll)?;
+    let mut watcher = Watcher::start(&config.folder, settings::watching(&config), config.poll)?;
     let mut look_out = Reconciler::new(&config.folder, run.pattern.clone(), config.quiet);
-    systemd::status(&format!("waiting for {} in {}", run.pattern.name(wanted), config.folder.display()));
     tracing::info!(epoch = wanted, folder = %config.folder.display(), "waiting for the checkpoint");
+    let awaited = format!("waiting for {} in {}", run.pattern.name(wanted), config.folder.display());
+    systemd::status(&awaited);
     let mut again = None;
     let mut told = BTreeSet::new();
     loop {
@@ -34,19 +36,38 @@ pub(super) async fn for_checkpoint(
                 None => std::future::pending().await,
             }
         };
-        tokio::select! {
-            hints = watcher.next() => look_out.heed(&hints),
-            () = quiet_is_over => {}
-            () = shutdown.wait() => return Ok(run),
-        }
-        let (back, (moved, reconciled)) = in_background(run, move |_| {
-            let reconciled = look_out.look(wanted, Now::read(), &mut |candidate, _| judge(candidate))?;
-            Ok((look_out, reconciled))
+        let hints = systemd::waiting(async {
+            tokio::select! {
+                hints = watcher.next() => Some(hints),
+                () = quiet_is_over => Some(Hints::default()),
+                () = signals.shutdown.wait() => None,
+                // The loop comes back here with the new settings.
+                () = signals.reload.wait() => None,
+            }
+        });
+        let Some(hints) = hints.await else { return Ok(run) };
+        look_out.heed(&hints);
+        let (back, (moved, looked)) = in_background(run, move |_| {
+            let looked = look_out.look(wanted, Now::read(), &mut |candidate, _| judge(candidate));
+            Ok((look_out, looked))
         })
         .await?;
         (run, look_out) = (back, moved);
+        systemd::ready();
+        let reconciled = match looked {
+            Ok(reconciled) => reconciled,
+            Err(error) => {
+                // A file server that is away, or a folder that is just being replaced: the next event or turn of the timer
+                // looks again.
+                if told.insert((config.folder.clone(), error.to_string())) {
+                    tracing::warn!(%error, "the folder is looked at again later");
+                }
+                again = None;
+                continue;
+            }
+        };
         again = reconciled.look_again_in();
-        for path in &reconciled.ignored {
+        for path in reconciled.ignored.iter().filter(|path| run.strangers.insert(path.to_path_buf())) {
             tracing::info!(file = %path.display(), pattern = config.pattern, "ignored, its name is not a checkpoint's");
         }
         for waiting in &reconciled.waiting {
@@ -59,15 +80,15 @@ pub(super) async fn for_checkpoint(
         }
         let Some(candidate) = reconciled.ready.clone() else { continue };
         run.note_training(epoch, &passes(epoch, candidate.epoch), None)?;
-        let cancel = shutdown.flag();
+        let cancel = signals.shutdown.flag();
         let found = candidate.clone();
         let (back, examined) = in_background(run, move |run| run.examine(&found.path, found.epoch, &cancel)).await?;
         run = back;
         match examined {
             Examined::Cancelled => return Ok(run),
             Examined::Accepted => {
-                run.pass_over(&candidate, &reconciled)?;
-                return Ok(run);
+                let cancel = signals.shutdown.flag();
+                return Ok(in_background(run, move |run| run.pass_over(&candidate, &reconciled, &cancel)).await?.0);
             }
             Examined::Refused { reason, digest } => {
                 run.note_training(epoch, &Report { images: Some(0), ..Report::default() }, None)?;
@@ -75,6 +96,7 @@ pub(super) async fn for_checkpoint(
                 look_out.reject(&candidate, reason);
                 // An older one may be waiting behind it.
                 again = Some(Duration::ZERO);
+                systemd::status(&awaited);
             }
         }
     }
@@ -88,20 +110,26 @@ pub(super) fn passes(epoch: &EpochRecord, of: u32) -> Report {
 }
 
 impl Run {
-    /// Records the checkpoints that a newer one made superfluous.
-    fn pass_over(&mut self, taken: &Candidate, reconciled: &Reconciled) -> Result<(), ServiceError> {
-        for older in &reconciled.skipped {
-            let Ok(digest) = digest::of_file(&older.path) else { continue };
+    /// Records the checkpoints that a newer one made superfluous, as far as a signal leaves time for it.
+    fn pass_over(
+        &mut self,
+        taken: &Candidate,
+        reconciled: &Reconciled,
+        cancel: &AtomicBool,
+    ) -> Result<(), ServiceError> {
+        let skipped = |older: &Candidate| {
             tracing::info!(checkpoint = short(&older.path), newer = short(&taken.path), "skipped");
-            self.ledger.record_checkpoint(&Checkpoint {
+            Some(Checkpoint {
                 epoch: older.epoch,
                 path: older.path.clone(),
-                digest,
+                digest: digest::of_file(&older.path).ok()?,
                 status: CheckpointStatus::Skipped,
                 reason: Some(format!("{} is newer", short(&taken.path))),
-            })?;
-        }
-        Ok(())
+            })
+        };
+        let older = reconciled.skipped.iter().take_while(|_| !cancel.load(Ordering::Relaxed));
+        let older: Vec<Checkpoint> = older.filter_map(skipped).collect();
+        Ok(self.ledger.record_checkpoints(&older)?)
     }
 
     /// Records that the checkpoint of this path is not fit and, where it stands in the watched folder, puts it aside.

@@ -4,7 +4,7 @@ use std::sync::OnceLock;
 
 use gleaner::libraries::{self, ONNX_RUNTIME};
 use gleaner::onnx::{Arithmetic, Layout, Model, PixelInput};
-use gleaner::pixels::{self, Channels, Crop, Preprocess, Resize};
+use gleaner::pixels::{self, Channels, Crop, Limits, Preprocess, Resize};
 use ort::session::Session;
 use ort::session::builder::GraphOptimizationLevel;
 use ort::value::{DynValue, Tensor};
@@ -65,6 +65,7 @@ pub fn preprocess(height: usize, width: usize, channels: usize) -> Preprocess {
         crop_fraction: 1.0,
         mean: MEAN[..channels].to_vec(),
         std: STD[..channels].to_vec(),
+        limits: Limits::default(),
     }
 }
 

@@ -2,7 +2,7 @@
 
 use std::collections::{BTreeMap, BTreeSet};
 
-use gleaner::pixels::{Channels, Crop, Preprocess, Resize};
+use gleaner::pixels::{Channels, Crop, Limits, Preprocess, Resize};
 use image::GrayImage;
 
 use super::explaining::explain;
@@ -41,7 +41,8 @@ fn workshop(config: &str) -> Workshop {
 fn preprocess() -> Preprocess {
     let (height, width) = (SIDE as u32, SIDE as u32);
     let (channels, resize, crop, crop_fraction) = (Channels::Grey, Resize::Bilinear, Crop::Center, 1.0);
-    Preprocess { height, width, channels, resize, crop, crop_fraction, mean: vec![0.5], std: vec![0.5] }
+    let (mean, std, limits) = (vec![0.5], vec![0.5], Limits::default());
+    Preprocess { height, width, channels, resize, crop, crop_fraction, mean, std, limits }
 }
 
 fn save(workshop: &Workshop, name: &str, pixels: &[u8]) {

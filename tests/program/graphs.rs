@@ -4,9 +4,9 @@ use std::sync::OnceLock;
 
 use gleaner::onnx::Model;
 use gleaner::onnx::proto::attribute_proto::AttributeType;
-use gleaner::onnx::proto::tensor_proto::DataType;
+use gleaner::onnx::proto::tensor_proto::{DataLocation, DataType};
 use gleaner::onnx::proto::type_proto::Value;
-use gleaner::onnx::proto::{AttributeProto, NodeProto, TensorProto, TypeProto};
+use gleaner::onnx::proto::{AttributeProto, NodeProto, StringStringEntryProto, TensorProto, TypeProto};
 
 use super::tables::parquet;
 use super::workshop::{Workshop, images};
@@ -145,6 +145,24 @@ pub(crate) fn with_softmax(graph: &[u8]) -> Vec<u8> {
     graph.output[0].name = Some("probabilities".to_owned());
     graph.node.push(node("Softmax", &[&logits], "probabilities", Vec::new()));
     model.to_bytes().unwrap()
+}
+
+/// The same graph with its weights in a file of their own, which it calls `location`: the graph and the weights.
+pub(crate) fn with_weights_beside(graph: &[u8], location: &str) -> (Vec<u8>, Vec<u8>) {
+    let mut model = Model::from_bytes(graph).unwrap();
+    let mut weights = Vec::new();
+    for tensor in &mut model.graph_mut().initializer {
+        let data = tensor.raw_data.take().unwrap();
+        let entry = |key: &str, value: String| StringStringEntryProto { key: Some(key.to_owned()), value: Some(value) };
+        tensor.external_data = vec![
+            entry("location", location.to_owned()),
+            entry("offset", weights.len().to_string()),
+            entry("length", data.len().to_string()),
+        ];
+        tensor.data_location = Some(DataLocation::External as i32);
+        weights.extend(data);
+    }
+    (model.to_bytes().unwrap(), weights)
 }
 
 fn node(operator: &str, inputs: &[&str], output: &str, attribute: Vec<AttributeProto>) -> NodeProto {

@@ -55,6 +55,8 @@ fn second_list(killed: bool) -> [Vec<u8>; 2] {
         service.kill();
     }
     let mut service = workshop.serve();
+    // The one that was killed may have come as far as the list.
+    service.until_said("the run is open");
     service.until_next(&workshop, 2);
     service.stop().well();
     ["lists/epoch-0002.csv", "state/samples.parquet"].map(|name| workshop.bytes(name))

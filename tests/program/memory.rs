@@ -30,8 +30,17 @@ fn the_twentieth_checkpoint_leaves_no_more_memory_in_use_than_the_second() {
 }
 
 /// Resident memory of a process, in KiB.
-fn kib(process: u32) -> u64 {
+pub(crate) fn kib(process: u32) -> u64 {
+    of_status(process, "VmRSS:")
+}
+
+/// The most resident memory that a process has had, in KiB.
+pub(crate) fn peak_kib(process: u32) -> u64 {
+    of_status(process, "VmHWM:")
+}
+
+fn of_status(process: u32, key: &str) -> u64 {
     let status = fs::read_to_string(format!("/proc/{process}/status")).unwrap();
-    let line = status.lines().find_map(|line| line.strip_prefix("VmRSS:")).unwrap();
+    let line = status.lines().find_map(|line| line.strip_prefix(key)).unwrap();
     line.trim().trim_end_matches("kB").trim().parse().unwrap()
 }

@@ -98,7 +98,7 @@ fn a_signal_ends_the_service_and_its_trainer_and_the_next_start_continues() {
     service.until("the trainer", || workshop.path("second").exists().then_some(()));
     let asked = Instant::now();
     let said = service.stop();
-    assert!(asked.elapsed() < Duration::from_secs(10), "it took {:?}", asked.elapsed());
+    assert!(asked.elapsed() < Duration::from_secs(5), "it took {:?}", asked.elapsed());
     assert!(said.well().contains("interrupted; the same command continues the run"));
     until("the trainer's end", || (!is_alive(&workshop, "first") && !is_alive(&workshop, "second")).then_some(()));
     assert!(workshop.next_is(0));
@@ -187,7 +187,7 @@ fn a_step_that_fails_leaves_no_process_and_no_temporary_file() {
 }
 
 /// Whether the process whose number stands in this file runs; one that has ended and waits to be reaped does not.
-fn is_alive(workshop: &Workshop, file: &str) -> bool {
+pub(crate) fn is_alive(workshop: &Workshop, file: &str) -> bool {
     let process = workshop.read(file);
     let Ok(stat) = fs::read_to_string(format!("/proc/{}/stat", process.trim())) else { return false };
     let state = stat.rsplit_once(") ").unwrap().1.chars().next().unwrap();

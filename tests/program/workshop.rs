@@ -114,8 +114,14 @@ impl Workshop {
 
     /// Starts `gleaner` with these arguments.
     pub(crate) fn start(&self, arguments: &[&str]) -> Running {
+        self.start_with(arguments, &[])
+    }
+
+    /// The same with further environment variables.
+    pub(crate) fn start_with(&self, arguments: &[&str], variables: &[(&str, &str)]) -> Running {
         let mut command = Command::new(env!("CARGO_BIN_EXE_gleaner"));
         command.args(arguments).current_dir(self.0.path()).env_remove("RUST_LOG").env_remove("JOURNAL_STREAM");
+        command.envs(variables.iter().copied());
         let mut child = command.stdout(Stdio::piped()).stderr(Stdio::piped()).spawn().unwrap();
         let out = Listener::to(child.stdout.take().unwrap());
         let log = Listener::to(child.stderr.take().unwrap());

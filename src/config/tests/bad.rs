@@ -107,6 +107,10 @@ fn each_bad_value_is_named_with_its_remedy() {
             "c.yaml:4:21: checkpoint.quiet is `soon`, not a time with its unit; write for example 2s",
         ),
         (
+            "checkpoint: {watch: inotify}",
+            "c.yaml:4:21: checkpoint.watch is `inotify`, not one of native, poll; write for example native",
+        ),
+        (
             "checkpoint: {poll: 0s}",
             "c.yaml:4:20: checkpoint.poll is `0s`, not a time of at least 10ms; write for example 30s",
         ),
@@ -151,6 +155,15 @@ fn each_bad_value_is_named_with_its_remedy() {
             "c.yaml:4:24: trainer.command names the unknown placeholder {lists}; did you mean {list}?",
         ),
         (
+            "hooks: {on_stop: [a, '{work_done}']}",
+            "c.yaml:4:22: hooks.on_stop names the unknown placeholder {work_done}; there are {event} {epoch} {list} {manifest} {reason}",
+        ),
+        ("hooks: {on_publish: []}", "c.yaml:4:21: hooks.on_publish is an empty list; leave the key out for no hook"),
+        (
+            "hooks: {timeout: 0s}",
+            "c.yaml:4:18: hooks.timeout is `0s`, not a time of at least 1s; write for example 30s",
+        ),
+        (
             "trainer: {attempts: 0}",
             "c.yaml:4:21: trainer.attempts is `0`, not a whole number from 1 to 1000; write for example 3",
         ),
@@ -180,49 +193,6 @@ fn each_bad_value_is_named_with_its_remedy() {
     for (line, expected) in cases {
         assert_eq!(said_of(line), [expected], "for {line}");
     }
-}
-
-#[test]
-fn pixels_are_held_against_their_channels_and_their_scale() {
-    let pixels = |text: &str| said(&LEAST.replace("size: [28, 32]", text), &[]);
-    let cases = [
-        (
-            "size: [28, 0]",
-            "c.yaml:2:21: pixels.size has an item that is `0`, not a whole number from 1 to 16384; write for example [224, 224]",
-        ),
-        (
-            "size: 28",
-            "c.yaml:2:16: pixels.size is `28`, not a list of height and width in pixels; write for example [224, 224]",
-        ),
-        ("size: [1, 1], channels: 2", "c.yaml:2:34: pixels.channels is 2, not 1 or 3"),
-        (
-            "size: [1, 1], channels: 1, mean: [0.1, 0.2, 0.3]",
-            "c.yaml:2:43: pixels.mean has 3 numbers, but pixels.channels is 1; write one number for each channel, for example [0.5]",
-        ),
-        (
-            "size: [1, 1], mean: [123.7, 116.3, 103.5]",
-            "c.yaml:2:31: pixels.mean has an item that is `123.7`, not a number at least 0 and at most 1; divide by 255: pixels are scaled to 0..1 before this",
-        ),
-        (
-            "size: [1, 1], std: [0.5, 0, 0.5]",
-            "c.yaml:2:35: pixels.std has an item that is `0`, not a number above 0 and at most 1; write for example [0.5, 0.5, 0.5]",
-        ),
-        (
-            "size: [1, 1], crop: none, crop_fraction: 0.8",
-            "c.yaml:2:51: pixels.crop_fraction cuts nothing away under `crop: none`; leave it out, or write `crop: center`",
-        ),
-        (
-            "size: [1, 1], augment: {flip: yes}",
-            "c.yaml:2:40: pixels.augment.flip is `yes`, not true or false; write for example false",
-        ),
-    ];
-    for (text, expected) in cases {
-        let found = pixels(text);
-        assert_eq!(found.len(), 1, "for {text}: {found:?}");
-        assert!(found[0].starts_with(expected), "for {text}: {}", found[0]);
-    }
-    // Wrong channels do not also blame a mean that may well be right.
-    assert_eq!(pixels("size: [1, 1], channels: 4, mean: [0.1, 0.2, 0.3, 0.4]").len(), 1);
 }
 
 #[test]

@@ -10,6 +10,7 @@ fn the_least_config_has_the_documented_defaults() {
     assert_eq!(config.pool.train, Path::new("a.txt"));
     assert_eq!(config.pool.validation, Path::new("b.txt"));
     assert_eq!(config.pool.test, None);
+    assert_eq!(config.pool.links, Links::Inside);
     assert_eq!(config.pixels.size, [28, 32]);
     assert_eq!(config.pixels.channels, 3);
     assert_eq!(config.pixels.mean, [0.5, 0.5, 0.5]);
@@ -17,12 +18,14 @@ fn the_least_config_has_the_documented_defaults() {
     assert_eq!((config.pixels.resize, config.pixels.crop), (Resize::Bilinear, Crop::Center));
     assert_eq!(config.pixels.crop_fraction, 1.0);
     assert_eq!(config.pixels.augment, AugmentConfig { flip: false, pad: 0 });
+    assert_eq!((config.pixels.max_megapixels, config.pixels.max_file_mib), (100.0, 256.0));
     assert_eq!(config.cache, CacheConfig { folder: "cache".into(), max_gib: 10.0 });
     assert_eq!(config.model, ModelConfig { start: "m.onnx".into(), embedding: Embedding::Auto });
     let checkpoint = CheckpointConfig {
         folder: "watch".into(),
         pattern: "epoch-{epoch}.onnx".to_owned(),
         quiet: Duration::from_secs(2),
+        watch: Watch::Native,
         poll: Duration::from_secs(30),
     };
     assert_eq!(config.checkpoint, checkpoint);
@@ -62,6 +65,8 @@ fn the_least_config_has_the_documented_defaults() {
     assert_eq!(config.lists, ListsConfig { folder: "lists".into(), formats, paths: ListPaths::Absolute });
     let backoff = Duration::from_secs(5);
     assert_eq!(config.trainer, Trainer { program: TrainerProgram::BuiltIn, attempts: 3, backoff, timeout: None });
+    let hooks = HooksConfig { on_publish: None, on_stop: None, on_failure: None, timeout: Duration::from_secs(30) };
+    assert_eq!(config.hooks, hooks);
     let train = TrainConfig {
         batch: 128,
         learning_rate: 0.05,
@@ -103,11 +108,11 @@ fn every_kind_of_value_is_read() {
     let config = load(
         "\
 seed: 18446744073709551615
-pool: {train: 7, validation: 'with blank.txt', test: t}
+pool: {train: 7, validation: 'with blank.txt', test: t, links: anywhere}
 pixels: {size: [1, 2], channels: 1, mean: [0], std: [1], resize: lanczos, crop: center, crop_fraction: 0.875,
-         augment: {flip: true, pad: 4}}
+         augment: {flip: true, pad: 4}, max_megapixels: 0.5, max_file_mib: 1.5}
 model: {start: m.onnx, embedding: /features/Flatten_output_0}
-checkpoint: {pattern: \"run-{epoch}.onnx\", quiet: 1m 30s, poll: 500ms}
+checkpoint: {pattern: \"run-{epoch}.onnx\", quiet: 1m 30s, watch: poll, poll: 500ms}
 policy: patent
 cache: {folder: /var/cache/gleaner, max_gib: 0.5}
 mine: {quota: 1, budget: 0, augment: train}
@@ -116,6 +121,7 @@ lists: {formats: [tree, jsonl, jsonl], paths: listed}
 trainer:
   command: [./train, --lr, 0.1, '{\"a\": {}}', 'x={epoch}', \"{list}\"]
   timeout: 2h
+hooks: {on_stop: [mail, -s, '{event} {{x}}', '{reason}'], timeout: 1m}
 plan: {cost: 12}
 ",
         &[],
@@ -125,7 +131,10 @@ plan: {cost: 12}
     assert_eq!(config.pool.train, Path::new("7"));
     assert_eq!(config.pool.validation, Path::new("with blank.txt"));
     assert_eq!(config.pool.test.as_deref(), Some(Path::new("t")));
+    assert_eq!(config.pool.links, Links::Anywhere);
     assert_eq!((config.pixels.mean, config.pixels.std), (vec![0.0], vec![1.0]));
+    assert_eq!((config.pixels.max_megapixels, config.pixels.max_file_mib), (0.5, 1.5));
+    assert_eq!(config.checkpoint.watch, Watch::Poll);
     assert_eq!(config.pixels.augment, AugmentConfig { flip: true, pad: 4 });
     assert_eq!(config.cache, CacheConfig { folder: "/var/cache/gleaner".into(), max_gib: 0.5 });
     assert_eq!(config.model.embedding, Embedding::Name("/features/Flatten_output_0".to_owned()));
@@ -138,6 +147,9 @@ plan: {cost: 12}
     let command = ["./train", "--lr", "0.1", "{\"a\": {}}", "x={epoch}", "{list}"].map(str::to_owned).to_vec();
     assert_eq!(config.trainer.program, TrainerProgram::Command(command));
     assert_eq!(config.trainer.timeout, Some(Duration::from_secs(7200)));
+    let on_stop = Some(["mail", "-s", "{event} {{x}}", "{reason}"].map(str::to_owned).to_vec());
+    let timeout = Duration::from_secs(60);
+    assert_eq!(config.hooks, HooksConfig { on_publish: None, on_stop, on_failure: None, timeout });
     assert_eq!(config.plan.cost, Some(12.0));
     let none = load(&format!("{LEAST}trainer: none\nmodel2: "), &["model2="]);
     assert!(none.is_err());
@@ -147,7 +159,7 @@ plan: {cost: 12}
 #[test]
 fn the_canonical_text_is_the_same_config_again() {
     let rich = format!(
-        "{LEAST}trainer: {{command: [a, \"{{list}}\"], timeout: 90m}}\nstop: {{accuracy: 0.9}}\nmine: {{quota: 0.30}}\n"
+        "{LEAST}trainer: {{command: [a, \"{{list}}\"], timeout: 90m}}\nhooks: {{on_publish: [a]}}\nstop: {{accuracy: 0.9}}\nmine: {{quota: 0.30}}\n"
     );
     for text in [LEAST.to_owned(), format!("{LEAST}trainer: none"), rich] {
         let config = load(&text, &[]).unwrap();

@@ -2,6 +2,8 @@
 
 mod bad;
 mod good;
+mod pixels;
+mod reload;
 
 use super::*;
 

@@ -4,6 +4,7 @@
 mod classifying;
 mod editing;
 mod external;
+mod functions;
 mod keeping;
 mod reading;
 mod starting;

@@ -174,6 +174,24 @@ fn images_that_cannot_be_decoded_are_named_counted_and_left_out() {
 }
 
 #[test]
+fn an_image_of_more_pixels_than_the_config_allows_is_left_out() {
+    let (run, mut samples) = ready(12);
+    run.image("large.png", 100, 90, &[0; 9000]);
+    samples.push(("large.png".to_owned(), 1, 1.0));
+    manifest(&run, &samples);
+    let train = |megapixels: &str| {
+        let path = run.path("report.json");
+        let limit = format!("pixels.max_megapixels={megapixels}");
+        let said = run.trained("start.onnx", "out.onnx", 1, &["--report", path.to_str().unwrap(), "--set", &limit]);
+        (report(&run, "report.json")["images"].as_u64(), said)
+    };
+    assert_eq!(train("0.009").0, Some(13));
+    let (images, said) = train("0.0085");
+    assert_eq!(images, Some(12), "{said}");
+    assert!(said.contains("large.png: 100x90 is more than the 8500 pixels that are decoded at most"), "{said}");
+}
+
+#[test]
 fn labels_without_a_class_are_refused_by_line() {
     let (run, mut samples) = ready(4);
     samples[2].1 = 2;
