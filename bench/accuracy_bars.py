@@ -85,6 +85,7 @@ BARS = [
     Bar("noise-10", ("K", 0.5), ("B", 0.5), 0.0, "nothing"),
     Bar("pairs-20", ("K", 0.5), ("B", 0.5), 0.0, "nothing"),
     # What each part of the policy gives, where it has most to give.
+    Bar("clean", ("K", 0.083), ("K-scan", 0.083), 0.0, "nothing"),
     Bar("clean", ("K", 0.25), ("K-scan", 0.25), 0.0, "nothing"),
     Bar("clean", ("K", 0.25), ("K-clusters", 0.25), 0.0, "nothing"),
     Bar("clean", ("K", 0.5), ("K-weights", 0.5), 0.0, "nothing"),
