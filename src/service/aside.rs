@@ -77,8 +77,9 @@ impl Run {
 
     /// Who is put aside when the next list is chosen, after the list `last`.
     ///
-    /// Only `confidence` keeps suspects out, and only by a model that can be believed. Those may be kept out
-    /// whom hardly any model believes. It begins when they are `suspects.keep_out` of the pool, and ends when they are less than half of that, so that it does not go back and forth.
+    /// Only `confidence` keeps suspects out, only those whom hardly any model believes, and only by a model that can be
+    /// believed itself. It begins when they are `suspects.keep_out` of the pool, and ends when they are less than half of
+    /// that, so that it does not go back and forth.
     ///
     /// # Errors
     /// The ledger cannot be read.
