@@ -24,9 +24,12 @@ for unit in gleaner.service gleaner@.service; do
 done
 install -D -m 644 systemd/sysusers.conf "$place/lib/sysusers.d/gleaner.conf"
 install -D -m 644 systemd/tmpfiles.conf "$place/lib/tmpfiles.d/gleaner.conf"
-for file in README.md LICENSE-MIT LICENSE-APACHE configs/fashion-mnist.yaml systemd/cuda.conf; do
+for file in README.md LICENSE-MIT LICENSE-APACHE configs/fashion-mnist.yaml systemd/cuda.conf examples/pytorch/*.py \
+    examples/shell/train.sh; do
     install -D -m 644 "$file" "$place/share/doc/gleaner/${file##*/}"
 done
+sed "s,/usr/local/,$prefix/," examples/shell/trainer@.service |
+    install -D -m 644 /dev/stdin "$place/share/doc/gleaner/trainer@.service"
 
 if [[ -z $destdir ]]; then
     echo "for the service: systemd-sysusers; systemd-tmpfiles --create; systemctl daemon-reload"

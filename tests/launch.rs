@@ -19,7 +19,7 @@ fn values() -> Values {
     Values {
         list: "lists/epoch 7.txt".into(),
         manifest: "lists/epoch-0007.csv".into(),
-        checkpoint_in: "watch/epoch-0006.onnx".into(),
+        checkpoint_in: Some("watch/epoch-0006.onnx".into()),
         checkpoint_out: "watch/epoch-0007.onnx".into(),
         scores_out: "watch/epoch-0007.scores.parquet".into(),
         report: "state/report.json".into(),

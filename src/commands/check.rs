@@ -75,10 +75,10 @@ fn libraries(findings: &mut Findings, config: &Config) -> bool {
     runtime.is_some()
 }
 
-/// The starting graph: readable, a classifier, and one that ONNX Runtime runs with this preprocessing.
+/// The starting graph, if there is one: readable, a classifier, and one that ONNX Runtime runs with this preprocessing.
 fn model(findings: &mut Findings, config: &Config, runtime: bool) -> Option<Classifier> {
     findings.take(Normaliser::new(&settings::preprocess(config)))?;
-    let path = &config.model.start;
+    let path = config.model.start.as_deref()?;
     let model = findings.take(Model::read(path))?;
     let classifier = findings.take(Classifier::of(&model))?;
     if !runtime {

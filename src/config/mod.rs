@@ -88,12 +88,12 @@ impl Config {
             &mut self.pool.train,
             &mut self.pool.validation,
             &mut self.cache.folder,
-            &mut self.model.start,
             &mut self.checkpoint.folder,
             &mut self.lists.folder,
             &mut self.state.folder,
         ];
-        for path in paths.into_iter().chain(self.pool.test.as_mut()).chain(self.suspects.reviews.as_mut()) {
+        let optional = [&mut self.pool.test, &mut self.model.start, &mut self.suspects.reviews];
+        for path in paths.into_iter().chain(optional.into_iter().flatten()) {
             *path = absolute(path)?;
         }
         Ok(self)

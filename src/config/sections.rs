@@ -23,6 +23,8 @@ const MOST_SCORES: u32 = 255;
 
 /// The whole config. Where something is wrong a value stands in, and the problem is in the report.
 pub(super) fn config(root: &Section<'_>) -> Config {
+    let trainer = programs::trainer(root);
+    let needs_start = trainer.program.needs_start();
     Config {
         seed: root.or("seed", 1, "1", |node| node.count(0..=u64::MAX)),
         pool: root.section("pool", pool),
@@ -31,7 +33,7 @@ pub(super) fn config(root: &Section<'_>) -> Config {
             folder: s.path("folder", "cache"),
             max_gib: s.number("max_gib", 10.0, NOT_NEGATIVE),
         }),
-        model: root.section("model", model),
+        model: root.section("model", |s| model(s, needs_start)),
         checkpoint: root.section("checkpoint", checkpoint),
         policy: root.word("policy", Policy::Confidence),
         initial: root.section("initial", |s| InitialConfig { fraction: s.number("fraction", 0.10, FRACTION) }),
@@ -44,7 +46,7 @@ pub(super) fn config(root: &Section<'_>) -> Config {
         classes: root.section("classes", |s| ClassesConfig { floor: s.number("floor", 0.0, SHARE) }),
         suspects: root.section("suspects", suspects),
         lists: root.section("lists", lists),
-        trainer: programs::trainer(root),
+        trainer,
         hooks: root.section("hooks", programs::hooks),
         train: root.section("train", train),
         score: root.section("score", score),
@@ -63,9 +65,10 @@ fn pool(s: &Section<'_>) -> PoolConfig {
     }
 }
 
-fn model(s: &Section<'_>) -> ModelConfig {
+fn model(s: &Section<'_>, needs_start: bool) -> ModelConfig {
+    let (key, example) = ("start", "models/start.onnx");
     ModelConfig {
-        start: s.required_path("start", "models/start.onnx"),
+        start: if needs_start { Some(s.required_path(key, example)) } else { s.optional_path(key, example) },
         embedding: s.or("embedding", Embedding::Auto, "auto", |node| {
             Ok(match node.text()? {
                 "auto" => Embedding::Auto,

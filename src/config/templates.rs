@@ -23,6 +23,11 @@ fn names(text: &str) -> impl Iterator<Item = &str> {
         .filter(is_name)
 }
 
+/// Whether an argument has a placeholder of this name.
+pub(super) fn mentions(text: &str, name: &str) -> bool {
+    names(text).any(|found| found == name)
+}
+
 /// What is wrong with one argument of a command that may name what is `known`.
 pub(super) fn argument(text: &str, known: &[&str]) -> Vec<Fault> {
     let mut faults: Vec<_> = names(text)

@@ -2,6 +2,7 @@
 
 use super::auto::OrAuto;
 use super::choosing::*;
+use super::templates;
 use super::words::{Crop, Device, Links, ListFormat, ListPaths, Policy, Precision, Resize, TrainPrecision, Watch};
 use serde::ser::{Serialize, SerializeStruct, Serializer};
 use std::path::PathBuf;
@@ -113,8 +114,8 @@ pub struct CacheConfig {
 /// The starting graph.
 #[derive(Clone, Debug, PartialEq, Eq, serde::Serialize)]
 pub struct ModelConfig {
-    /// ONNX file of epoch 0.
-    pub start: PathBuf,
+    /// The ONNX file that epoch 0 begins with; `None` only where nobody asks for it ([`TrainerProgram::needs_start`]).
+    pub start: Option<PathBuf>,
     /// Which tensor of the graph is the embedding.
     pub embedding: Embedding,
 }
@@ -190,6 +191,17 @@ pub enum TrainerProgram {
     Command(Vec<String>),
     /// Nobody that gleaner starts: a script runs by itself and follows the lists.
     None,
+}
+
+impl TrainerProgram {
+    /// Whether it asks for a starting graph: the built-in trainer does, and a command that names `{checkpoint_in}`.
+    pub fn needs_start(&self) -> bool {
+        match self {
+            Self::BuiltIn => true,
+            Self::Command(command) => command.iter().any(|argument| templates::mentions(argument, "checkpoint_in")),
+            Self::None => false,
+        }
+    }
 }
 
 impl Serialize for Trainer {

@@ -16,8 +16,9 @@ pub struct Values {
     pub list: PathBuf,
     /// The manifest of the same list, with weights and strata.
     pub manifest: PathBuf,
-    /// The checkpoint, or the starting graph, to go on from.
-    pub checkpoint_in: PathBuf,
+    /// The checkpoint, or the starting graph, to go on from; `None`, passed on as an empty word, before the first
+    /// checkpoint of a run that has no starting graph.
+    pub checkpoint_in: Option<PathBuf>,
     /// Where the new checkpoint is expected.
     pub checkpoint_out: PathBuf,
     /// Where the step may leave what it saw of each image, before the checkpoint appears.
@@ -56,7 +57,7 @@ impl Placeholders for Values {
         Some(match name {
             "list" => self.list.clone().into(),
             "manifest" => self.manifest.clone().into(),
-            "checkpoint_in" => self.checkpoint_in.clone().into(),
+            "checkpoint_in" => self.checkpoint_in.clone().unwrap_or_default().into(),
             "checkpoint_out" => self.checkpoint_out.clone().into(),
             "scores_out" => self.scores_out.clone().into(),
             "epoch" => self.epoch.to_string().into(),
@@ -73,7 +74,7 @@ pub fn check(command: &[String]) -> Result<(), CommandError> {
     let nothing = Values {
         list: PathBuf::new(),
         manifest: PathBuf::new(),
-        checkpoint_in: PathBuf::new(),
+        checkpoint_in: None,
         checkpoint_out: PathBuf::new(),
         scores_out: PathBuf::new(),
         report: PathBuf::new(),

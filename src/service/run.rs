@@ -227,11 +227,13 @@ pub fn config_path(config: &Config) -> PathBuf {
     config.state.folder.join("config.json")
 }
 
-/// The classes of the starting graph, or, where it does not tell, those of the pool.
+/// The classes of the starting graph, or, where there is none or it does not tell, those of the pool.
 fn classes(config: &Config, pool: &Pool) -> Result<usize, ServiceError> {
-    let start = Model::read(&config.model.start)?;
-    let classifier = Classifier::of(&start)?;
-    Ok(classifier.classes.unwrap_or(pool.classes() as usize))
+    let of_start = match &config.model.start {
+        Some(path) => Classifier::of(&Model::read(path)?)?.classes,
+        None => None,
+    };
+    Ok(of_start.unwrap_or(pool.classes() as usize))
 }
 
 /// What tells one pool from another: its paths and labels, in order.

@@ -214,7 +214,7 @@ impl Run {
         let number = epoch.commit.epoch;
         let list = |format: Format| config.lists.folder.join(format.epoch_name(number));
         let checkpoint_in = match self.ledger.newest_checkpoint()? {
-            Some(newest) => newest.checkpoint.path,
+            Some(newest) => Some(newest.checkpoint.path),
             None => config.model.start.clone(),
         };
         let spent = self.spent_before(number)?;
@@ -246,7 +246,7 @@ impl Run {
         let mut option = |name: &str, value: OsString| command.extend([name.into(), value]);
         option("--config", config_path(self.config()).into_os_string());
         option("--manifest", values.manifest.clone().into_os_string());
-        option("--checkpoint-in", values.checkpoint_in.clone().into_os_string());
+        option("--checkpoint-in", values.checkpoint_in.clone().unwrap_or_default().into_os_string());
         option("--checkpoint-out", values.checkpoint_out.clone().into_os_string());
         option("--epoch", values.epoch.to_string().into());
         option("--seed", values.seed.to_string().into());

@@ -21,6 +21,7 @@ mod manager;
 mod memory;
 mod naming;
 mod notices;
+mod outsiders;
 mod packaging;
 mod policies;
 mod rarity;

@@ -92,6 +92,17 @@ impl Manager {
         self.systemctl(&["daemon-reload"]);
     }
 
+    /// Installs a further unit file, with a drop-in.
+    pub(crate) fn add(&self, unit: &Path, drop_in: &str) {
+        let units = self.home.path().join("config/systemd/user");
+        let installed = units.join(unit.file_name().unwrap());
+        fs::copy(unit, &installed).unwrap();
+        let more = installed.with_extension("service.d");
+        fs::create_dir_all(&more).unwrap();
+        fs::write(more.join("test.conf"), drop_in).unwrap();
+        self.systemctl(&["daemon-reload"]);
+    }
+
     /// `systemctl --user` with these arguments, which must end well.
     #[track_caller]
     pub(crate) fn systemctl(&self, arguments: &[&str]) -> String {

@@ -20,7 +20,7 @@ fn the_least_config_has_the_documented_defaults() {
     assert_eq!(config.pixels.augment, AugmentConfig { flip: false, pad: 0 });
     assert_eq!((config.pixels.max_megapixels, config.pixels.max_file_mib), (100.0, 256.0));
     assert_eq!(config.cache, CacheConfig { folder: "cache".into(), max_gib: 10.0 });
-    assert_eq!(config.model, ModelConfig { start: "m.onnx".into(), embedding: Embedding::Auto });
+    assert_eq!(config.model, ModelConfig { start: Some("m.onnx".into()), embedding: Embedding::Auto });
     let checkpoint = CheckpointConfig {
         folder: "watch".into(),
         pattern: "epoch-{epoch}.onnx".to_owned(),
@@ -157,6 +157,20 @@ plan: {cost: 12}
 }
 
 #[test]
+fn who_does_not_ask_for_a_starting_graph_needs_none() {
+    let bare = LEAST.replace("model: {start: m.onnx}\n", "");
+    for trainer in ["none", "{command: [a, \"{list}\", \"{{checkpoint_in}}\"]}"] {
+        let config = load(&format!("{bare}trainer: {trainer}\n"), &[]).unwrap();
+        assert_eq!(config.model.start, None, "{trainer}");
+        assert_eq!(load(&config.canonical().unwrap(), &[]).unwrap(), config);
+    }
+    let missing = ["c.yaml:1:1: model.start is missing; add `start: models/start.onnx` under `model:`"];
+    for trainer in ["{attempts: 2}", "{command: [a, \"--from={checkpoint_in}\"]}"] {
+        assert_eq!(said(&format!("{bare}trainer: {trainer}\n"), &[]), missing, "{trainer}");
+    }
+}
+
+#[test]
 fn the_canonical_text_is_the_same_config_again() {
     let rich = format!(
         "{LEAST}trainer: {{command: [a, \"{{list}}\"], timeout: 90m}}\nhooks: {{on_publish: [a]}}\nstop: {{accuracy: 0.9}}\nmine: {{quota: 0.30}}\n"
@@ -188,7 +202,7 @@ fn paths_become_absolute_only_when_asked() {
     assert_eq!(absolute.pool.train, here.join("a.txt"));
     assert_eq!(absolute.pool.validation, here.join("b.txt"));
     assert_eq!(absolute.pool.test.as_deref(), Some(Path::new("/data/t.txt")));
-    assert_eq!(absolute.model.start, here.join("m.onnx"));
+    assert_eq!(absolute.model.start, Some(here.join("m.onnx")));
     assert_eq!(absolute.checkpoint.folder, here.join("watch"));
     assert_eq!(absolute.lists.folder, here.join("lists"));
     assert_eq!(absolute.state.folder, here.join("state"));
