@@ -116,7 +116,9 @@ async fn attempt(mut run: Run, epoch: &EpochRecord, signals: &mut Signals) -> Re
     let _ = std::fs::remove_file(&values.report);
     discard(&values.checkpoint_out);
     let folder = run.config().checkpoint.folder.clone();
-    std::fs::create_dir_all(&folder).map_err(|source| WatchError::Create { folder, source })?;
+    if let Err(source) = std::fs::create_dir_all(&folder) {
+        return Ok((run, Attempt::Failed(WatchError::Create { folder, source }.to_string())));
+    }
     let mut job = Job::new(run.command(&values)?);
     job.environment = values.environment();
     job.environment.push((launch::STATE_VARIABLE.to_owned(), state_of(run.config()).into_os_string()));

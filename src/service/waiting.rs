@@ -22,7 +22,7 @@ pub(super) async fn for_checkpoint(
 ) -> Result<Run, ServiceError> {
     let wanted = epoch.commit.epoch;
     let config = run.config().checkpoint.clone();
-    let mut watcher = Watcher::start(&config.folder, settings::watching(&config), config.poll)?;
+    let mut watcher = Watcher::start(&config.folder, settings::watching(&config), config.poll);
     let mut look_out = Reconciler::new(&config.folder, run.pattern.clone(), config.quiet);
     tracing::info!(epoch = wanted, folder = %config.folder.display(), "waiting for the checkpoint");
     let awaited = format!("waiting for {} in {}", run.pattern.name(wanted), config.folder.display());

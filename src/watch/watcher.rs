@@ -13,8 +13,6 @@ use notify::{Event, EventKind, RecommendedWatcher, RecursiveMode, Watcher as _};
 use tokio::sync::Notify;
 use tokio::time::Instant;
 
-use super::WatchError;
-
 /// How the folder is watched.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub enum Method {
@@ -51,8 +49,8 @@ struct Pending {
 
 /// Watches one flat folder.
 ///
-/// Nothing that goes wrong after the start is fatal: when the operating system refuses to watch, or the folder is
-/// removed, a warning is logged and the timer carries on.
+/// Nothing that goes wrong is fatal: when the operating system refuses to watch, or the folder is not there and cannot be
+/// made, a warning is logged and the timer carries on.
 pub struct Watcher {
     folder: PathBuf,
     method: Method,
@@ -61,6 +59,7 @@ pub struct Watcher {
     mailbox: Arc<Mailbox>,
     watching: Option<Watching>,
     warned: bool,
+    unmade: bool,
 }
 
 struct Watching {
@@ -74,17 +73,22 @@ impl Watcher {
     /// Makes the folder if it is missing and begins to watch it; `poll` is the time between two turns of the timer.
     ///
     /// The first [`next`](Self::next) returns at once, so that what lies there already is looked at.
-    ///
-    /// # Errors
-    /// [`WatchError::Create`] when the folder is missing and cannot be made.
-    pub fn start(folder: impl Into<PathBuf>, method: Method, poll: Duration) -> Result<Self, WatchError> {
+    pub fn start(folder: impl Into<PathBuf>, method: Method, poll: Duration) -> Self {
         let folder = folder.into();
-        fs::create_dir_all(&folder).map_err(|source| WatchError::Create { folder: folder.clone(), source })?;
         let mailbox = Arc::new(Mailbox::default());
         mailbox.something.notify_one();
-        let mut watcher = Self { folder, method, poll, next_turn: later(poll), mailbox, watching: None, warned: false };
+        let mut watcher = Self {
+            folder,
+            method,
+            poll,
+            next_turn: later(poll),
+            mailbox,
+            watching: None,
+            warned: false,
+            unmade: false,
+        };
         watcher.watch_again();
-        Ok(watcher)
+        watcher
     }
 
     /// Waits until there is a reason to look at the folder: an event, or the timer.
@@ -116,8 +120,15 @@ impl Watcher {
 
     /// Sees to it that the folder is there and that it is this very folder which is watched.
     fn watch_again(&mut self) {
-        if let Err(error) = fs::create_dir_all(&self.folder) {
-            tracing::warn!(folder = %self.folder.display(), %error, "the folder of checkpoints cannot be made");
+        match fs::create_dir_all(&self.folder) {
+            Ok(()) => self.unmade = false,
+            // Once, not at every turn of the timer.
+            Err(_) if self.unmade => {}
+            Err(error) => {
+                self.unmade = true;
+                let folder = self.folder.display();
+                tracing::warn!(%folder, %error, "the folder of checkpoints cannot be made; this is tried again later");
+            }
         }
         let present = device_and_inode(&self.folder);
         if self.watching.as_ref().is_some_and(|watching| Some(watching.folder) == present) {
@@ -132,7 +143,6 @@ impl Watcher {
                 self.watching = Some(Watching { _watcher: watcher, folder: present });
                 self.warned = false;
             }
-            // Once, not at every turn of the timer.
             Err(_) if self.warned => {}
             Err(error) => {
                 self.warned = true;

@@ -99,6 +99,32 @@ fn the_folder_may_go_and_come_back_while_a_checkpoint_is_awaited() {
 }
 
 #[test]
+fn a_folder_that_cannot_be_made_ends_a_start_and_nothing_later() {
+    let workshop = by_itself(400, "quiet: 100ms, poll: 100ms");
+    let watch = workshop.path("watch");
+    workshop.write("watch", "");
+    let said = workshop.serve().end().badly();
+    let expected = format!("{}: the folder of checkpoints cannot be made: ", watch.display());
+    assert!(said.contains(&expected) && said.contains("checkpoint.folder"), "{said}");
+    fs::remove_file(&watch).unwrap();
+    let mut service = workshop.serve();
+    service.until_awaited(0);
+    workshop.drop_in(0, skilled());
+    // It stands in the way while the next list is made, and for a while afterwards.
+    hold_in_scan(&mut service);
+    fs::rename(&watch, workshop.path("old")).unwrap();
+    workshop.write("watch", "");
+    signal(&service, Signal::CONT);
+    service.until_awaited(1);
+    service.until_said("this is tried again later");
+    fs::remove_file(&watch).unwrap();
+    service.until("the folder being made", || watch.is_dir().then_some(()));
+    workshop.drop_in(1, skilled());
+    service.until_next(&workshop, 2);
+    service.stop().well();
+}
+
+#[test]
 fn a_folder_of_a_network_file_system_is_looked_at_by_the_clock_alone() {
     let listens = |service: &Running| {
         let open = fs::read_dir(format!("/proc/{}/fd", service.id())).unwrap();
