@@ -31,16 +31,7 @@ fn main() -> ExitCode {
         Command::Model(arguments) => commands::model::main(&arguments),
     };
     outcome.unwrap_or_else(|error| {
-        eprintln!("gleaner: {}", told(&error));
+        eprintln!("gleaner: {}", commands::told(&error));
         ExitCode::FAILURE
-    })
-}
-
-/// An error and its causes, each said once: most messages quote their cause already.
-fn told(error: &anyhow::Error) -> String {
-    error.chain().map(ToString::to_string).fold(String::new(), |told, cause| match told.as_str() {
-        "" => cause,
-        text if text.contains(&cause) => told,
-        text => format!("{text}: {cause}"),
     })
 }

@@ -166,8 +166,7 @@ fn a_full_disk_is_named_and_loses_nothing_that_was_committed() {
     let mut ledger = begun(folder);
     let prepared = ledger.prepare_samples(&visited(1), &mut name).unwrap();
     ledger.commit_epoch(&commit(0), &[], Some(prepared)).unwrap();
-    let filler = folder.join("filler");
-    let _ = fs::write(&filler, vec![0; 1 << 20]).unwrap_err();
+    let filler = disk.fill(0);
 
     let error = ledger.prepare_samples(&visited(2), &mut name).unwrap_err().to_string();
     assert!(error.contains("samples.next.parquet: cannot be written") && error.contains("free some space"), "{error}");

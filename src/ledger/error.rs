@@ -145,9 +145,17 @@ pub enum LedgerError {
     },
 }
 
+/// Whether the index of the write-ahead log cannot grow, which SQLite calls an I/O error.
+pub(super) fn is_for_want_of_space(error: &rusqlite::Error) -> bool {
+    error.sqlite_error().is_some_and(|error| error.extended_code == rusqlite::ffi::SQLITE_IOERR_SHMSIZE)
+}
+
 fn remedy(error: &rusqlite::Error) -> &'static str {
     match error.sqlite_error_code() {
         Some(rusqlite::ErrorCode::DiskFull) => "; free some space, what was recorded before is untouched",
+        _ if is_for_want_of_space(error) => {
+            "; the disk is probably full: free some space, what was recorded before is untouched"
+        }
         Some(rusqlite::ErrorCode::ReadOnly | rusqlite::ErrorCode::PermissionDenied) => {
             "; give this user the right to write in the state folder"
         }

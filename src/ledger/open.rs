@@ -2,11 +2,12 @@
 
 use std::fs;
 use std::io;
-use std::path::{Path, PathBuf};
+use std::path::Path;
 use std::time::Duration;
 
 use rusqlite::{Connection, OpenFlags, TransactionBehavior};
 
+use super::error::is_for_want_of_space;
 use super::lock::StateLock;
 use super::{LEDGER_FILE, LOCK_FILE, Ledger, LedgerError};
 use crate::files;
@@ -62,9 +63,9 @@ pub(super) fn reader(folder: &Path) -> Result<Ledger, LedgerError> {
         other => other.map_err(LedgerError::io(&path, "cannot be read"))?,
     };
     let (connection, version) = match read_version(&path, false) {
-        // In a folder where we may not write, SQLite cannot make the small files that it keeps beside the database;
-        // without a log beside it, the database alone is all there is, and nobody is writing.
-        Err(error) if cannot_open(&error) && !log_of(&path).exists() => read_version(&path, true),
+        // In a folder where we may not write, or on a full disk, SQLite cannot make the small files that it keeps beside the
+        // database; without a log beside it, the database alone is all there is, and nobody is writing.
+        Err(error) if cannot_open(&error) && !has_log(&path) => read_version(&path, true),
         other => other,
     }
     .map_err(LedgerError::sqlite(&path, "cannot be opened for reading"))?;
@@ -105,12 +106,14 @@ fn immutable_uri(path: &Path) -> String {
 
 fn cannot_open(error: &rusqlite::Error) -> bool {
     matches!(error.sqlite_error_code(), Some(rusqlite::ErrorCode::CannotOpen | rusqlite::ErrorCode::ReadOnly))
+        || is_for_want_of_space(error)
 }
 
-fn log_of(path: &Path) -> PathBuf {
+/// Whether a log with something in it stands beside the database.
+fn has_log(path: &Path) -> bool {
     let mut name = path.as_os_str().to_owned();
     name.push("-wal");
-    PathBuf::from(name)
+    fs::metadata(name).is_ok_and(|log| log.len() > 0)
 }
 
 fn set_up(connection: &Connection) -> rusqlite::Result<()> {

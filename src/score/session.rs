@@ -38,6 +38,22 @@ impl Outputs {
     }
 }
 
+/// Why ONNX Runtime does not load a graph, from what it says; of an operator set that is too new it says much and explains
+/// little.
+fn not_loaded(said: &str) -> String {
+    let number = |after: &str| {
+        let digits = said.rsplit_once(after)?.1.split(|letter: char| !letter.is_ascii_digit()).next();
+        digits.filter(|digits| !digits.is_empty())
+    };
+    match (number("Opset "), number("till opset ")) {
+        (Some(asked), Some(known)) => format!(
+            "it needs operator set {asked}, and this ONNX Runtime knows those up to {known}; export it with a lower \
+             `opset_version`"
+        ),
+        _ => format!("ONNX Runtime does not load it: {}", said.trim_end()),
+    }
+}
+
 impl Session {
     /// Loads `bytes`, the graph for batches of `batch` images, or of any size.
     ///
@@ -51,7 +67,7 @@ impl Session {
         let session = build
             .session()?
             .commit_from_memory(bytes)
-            .map_err(|error| graph.refused(format!("ONNX Runtime does not load it: {error}")))?;
+            .map_err(|error| graph.refused(not_loaded(&error.to_string())))?;
         Ok(Self { session, graph, batch, proven: false })
     }
 

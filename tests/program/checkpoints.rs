@@ -3,7 +3,7 @@
 use std::collections::BTreeSet;
 use std::fs;
 
-use super::graphs::{diverged, skilled};
+use super::graphs::{diverged, of_the_future, skilled};
 use super::tables::manifest;
 use super::workshop::{BY_ITSELF, Workshop, images};
 
@@ -101,15 +101,22 @@ fn a_truncated_copy_is_rejected_and_the_good_one_that_follows_is_taken() {
 fn each_unfit_checkpoint_has_its_reason_and_the_last_good_list_stays() {
     let workshop = by_itself(150);
     workshop.new_graph(7, "seven.onnx");
-    let small = ["model", "new", "convnet", "--classes", "10", "--input", "3x28x28", "-o", "colour.onnx"];
-    workshop.run(&small).well();
+    for (input, name) in [("3x28x28", "colour.onnx"), ("1x32x32", "large.onnx")] {
+        workshop.run(&["model", "new", "convnet", "--classes", "10", "--input", input, "-o", name]).well();
+    }
     let mut service = workshop.serve();
     service.until_awaited(0);
     let before = workshop.bytes("lists/next.txt");
-    let unfit: [(Vec<u8>, &[&str]); 3] = [
+    let unfit: [(Vec<u8>, &[&str]); 6] = [
         (workshop.bytes("seven.onnx"), &["it tells 7 classes apart, where this run has 10", "model.start"]),
         (diverged(skilled()), &["are not finite (NaN or infinity)", "diverged"]),
         (workshop.bytes("colour.onnx"), &["its input takes a channel count of 3, where the config's `pixels` gives 1"]),
+        (workshop.bytes("large.onnx"), &["its input takes a height of 32, where the config's `pixels` gives 28"]),
+        (
+            of_the_future(skilled()),
+            &["it needs operator set 99, and this ONNX Runtime knows those up to ", "lower `opset_version`"],
+        ),
+        (Vec::new(), &["not an ONNX file or truncated"]),
     ];
     for (count, (graph, texts)) in (1..).zip(unfit) {
         workshop.drop_in(0, graph);
@@ -122,7 +129,7 @@ fn each_unfit_checkpoint_has_its_reason_and_the_last_good_list_stays() {
     }
     workshop.drop_in(0, skilled());
     service.until_next(&workshop, 1);
-    assert_eq!(workshop.rejections().len(), 3);
+    assert_eq!(workshop.rejections().len(), 6);
 }
 
 #[test]

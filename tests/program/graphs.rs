@@ -6,7 +6,9 @@ use gleaner::onnx::Model;
 use gleaner::onnx::proto::attribute_proto::AttributeType;
 use gleaner::onnx::proto::tensor_proto::{DataLocation, DataType};
 use gleaner::onnx::proto::type_proto::Value;
-use gleaner::onnx::proto::{AttributeProto, NodeProto, StringStringEntryProto, TensorProto, TypeProto};
+use gleaner::onnx::proto::{AttributeProto, ModelProto, NodeProto, StringStringEntryProto, TensorProto, TypeProto};
+
+use prost::Message as _;
 
 use super::tables::parquet;
 use super::workshop::{Workshop, images};
@@ -81,6 +83,13 @@ pub(crate) fn diverged(graph: &[u8]) -> Vec<u8> {
     let [_, bias] = last_layer(&model);
     model.set_f32(&bias, &[CLASSES], &[f32::NAN; CLASSES]).unwrap();
     model.to_bytes().unwrap()
+}
+
+/// The same graph, but it says that it needs operators that nobody has written yet.
+pub(crate) fn of_the_future(graph: &[u8]) -> Vec<u8> {
+    let mut model = ModelProto::decode(graph).unwrap();
+    model.opset_import.iter_mut().for_each(|opset| opset.version = Some(99));
+    model.encode_to_vec()
 }
 
 /// The same graph, but its answer to an image that is white all over is not finite. No real image comes near that.

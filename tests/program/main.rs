@@ -9,6 +9,7 @@ mod controlling;
 mod devices;
 mod duplicates;
 mod explaining;
+mod faults;
 mod formats;
 mod full_disk;
 mod graphs;

@@ -205,6 +205,10 @@ impl Running {
         self.until_said(&format!("waiting for the checkpoint epoch={epoch} "));
     }
 
+    pub(crate) fn has_ended(&mut self) -> bool {
+        self.child.try_wait().unwrap().is_some()
+    }
+
     pub(crate) fn id(&self) -> u32 {
         self.child.id()
     }

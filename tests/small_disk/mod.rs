@@ -1,6 +1,8 @@
 //! A disk that fills up soon.
 
-use std::path::Path;
+use std::fs;
+use std::io::Write as _;
+use std::path::{Path, PathBuf};
 use std::process::Command;
 
 /// A small file system, unmounted when dropped.
@@ -16,6 +18,16 @@ impl SmallDisk {
         }
         eprintln!("SKIPPED: a full disk can be tested only with the right to mount a tmpfs (as root)");
         None
+    }
+
+    /// Fills it but for so many bytes, with a file that is returned.
+    pub(crate) fn fill(&self, but: u64) -> PathBuf {
+        let path = self.path().join("filler");
+        let mut file = fs::File::create(&path).expect("a file on the small disk");
+        while file.write_all(&[0; 4096]).is_ok() {}
+        let length = file.metadata().expect("its length").len();
+        file.set_len(length.saturating_sub(but)).expect("a shorter file");
+        path
     }
 
     /// Where it is mounted.
