@@ -24,7 +24,7 @@ for unit in gleaner.service gleaner@.service; do
 done
 install -D -m 644 systemd/sysusers.conf "$place/lib/sysusers.d/gleaner.conf"
 install -D -m 644 systemd/tmpfiles.conf "$place/lib/tmpfiles.d/gleaner.conf"
-for file in README.md LICENSE-MIT LICENSE-APACHE configs/fashion-mnist.yaml systemd/cuda.conf examples/pytorch/*.py \
+for file in README.md FAULTS.md LICENSE-MIT LICENSE-APACHE configs/fashion-mnist.yaml systemd/cuda.conf examples/pytorch/*.py \
     examples/shell/train.sh; do
     install -D -m 644 "$file" "$place/share/doc/gleaner/${file##*/}"
 done

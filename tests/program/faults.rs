@@ -69,6 +69,12 @@ fn a_damaged_ledger_or_table_of_samples_is_refused_with_the_way_out() {
         assert!(said.contains(&format!("{}: ", workshop.path(name).display())), "{said}");
         assert!(said.contains("put back") || said.contains("move"), "what to do: {said}");
         assert!(workshop.next_is(1), "the last good list stays");
+        let status = workshop.run(&["status", "-c", "config.yaml"]);
+        if name.contains("ledger") {
+            assert!(status.badly().contains("ledger.sqlite: is damaged"), "there is nothing that status could read");
+        } else {
+            assert!(status.well().contains("standing  epoch 1 is published, its checkpoint is awaited"));
+        }
         assert!(workshop.bytes(name) == damaged, "what may be rescued is left alone");
         workshop.write(name, whole);
     }
@@ -224,4 +230,16 @@ fn a_clock_that_is_set_back_or_on_during_a_step() {
     let took = status["totals"]["train_s"].as_f64().unwrap();
     assert!((0.0..60.0).contains(&took), "time is measured by another clock: {took}");
     assert!(status["failed"].is_null());
+}
+
+#[test]
+fn every_fault_of_the_table_has_a_test() {
+    let source = Path::new(env!("CARGO_MANIFEST_DIR"));
+    let table = fs::read_to_string(source.join("FAULTS.md")).unwrap();
+    let tests: Vec<(&str, &str)> = table.split([' ', '\n']).filter_map(|word| word.split_once("::")).collect();
+    assert!(tests.len() > 30, "{tests:?}");
+    for (file, name) in tests {
+        let text = fs::read_to_string(source.join(format!("tests/program/{file}.rs"))).unwrap();
+        assert!(text.contains(&format!("#[test]\nfn {name}()")), "there is no test {file}::{name}");
+    }
 }

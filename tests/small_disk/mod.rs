@@ -21,6 +21,7 @@ impl SmallDisk {
     }
 
     /// Fills it but for so many bytes, with a file that is returned.
+    #[allow(dead_code, reason = "not every test that has a small disk fills it at once")]
     pub(crate) fn fill(&self, but: u64) -> PathBuf {
         let path = self.path().join("filler");
         let mut file = fs::File::create(&path).expect("a file on the small disk");
