@@ -142,6 +142,31 @@ fn a_folder_of_a_network_file_system_is_looked_at_by_the_clock_alone() {
 }
 
 #[test]
+fn more_events_than_the_operating_system_keeps() {
+    let kept = fs::read_to_string("/proc/sys/fs/inotify/max_queued_events").unwrap();
+    let kept: usize = kept.trim().parse().unwrap();
+    let workshop = by_itself(60, "quiet: 100ms, poll: 1h");
+    fs::create_dir(workshop.path("watch")).unwrap();
+    ["watch/one", "watch/two"].iter().for_each(|name| workshop.write(name, ""));
+    let mut service = workshop.serve();
+    service.until_said("ignored, its name is not a checkpoint's");
+    service.until_awaited(0);
+    signal(&service, Signal::STOP);
+    // That somebody reads a file is no reason to look, and by turns, lest equal events melt together.
+    for _ in 0..kept {
+        ["watch/one", "watch/two"].iter().for_each(|name| drop(workshop.bytes(name)));
+    }
+    workshop.drop_in(0, skilled());
+    signal(&service, Signal::CONT);
+    service.until_next(&workshop, 1);
+    // It still hears of what comes.
+    service.until_awaited(1);
+    workshop.drop_in(1, skilled());
+    service.until_next(&workshop, 2);
+    service.stop().well();
+}
+
+#[test]
 fn a_thousand_checkpoints_at_once_during_a_scan() {
     let workshop = Workshop::new(400, &format!("{BY_ITSELF}{WHOLE}"));
     let mut service = workshop.serve();
