@@ -12,7 +12,7 @@ use rustix::process::{Pid, Signal, kill_process};
 use serde_json::Value;
 
 /// How long anything is waited for before a test gives up: only a fault makes it that long.
-const PATIENCE: Duration = Duration::from_secs(120);
+pub(crate) const PATIENCE: Duration = Duration::from_secs(120);
 const IMAGES: usize = 100;
 const COMMON: &str = "
 seed: 3
@@ -203,6 +203,11 @@ impl Running {
     #[track_caller]
     pub(crate) fn until_awaited(&mut self, epoch: u32) {
         self.until_said(&format!("waiting for the checkpoint epoch={epoch} "));
+    }
+
+    /// What it has logged so far.
+    pub(crate) fn said(&self) -> String {
+        self.log.text()
     }
 
     pub(crate) fn id(&self) -> u32 {
