@@ -8,13 +8,14 @@ use std::fs::{self, File, OpenOptions};
 use std::io::{self, BufRead as _, Write as _};
 use std::os::unix::fs::{FileExt as _, MetadataExt as _};
 use std::path::{Path, PathBuf};
-use std::process::{Command, Stdio};
+use std::process::{Child, Command, Stdio};
 use std::sync::atomic::{AtomicU32, Ordering};
 use std::thread;
 use std::time::{Duration, SystemTime};
 
 use gleaner::cache::{Cache, CacheError, Settings, Source};
 use gleaner::pixels::{Channels, Crop, Limits, Loader, PixelError, Preprocess, Resize};
+use rustix::process::{Pid, Signal, WaitId, WaitIdOptions, kill_process, waitid};
 use small_disk::SmallDisk;
 
 /// Bytes before the table of a cache file, of a cell of it, and of the record before an image's pixels.
@@ -534,4 +535,59 @@ fn after_a_kill_at_any_moment_what_is_kept_is_right() {
         load_drawn(&cache, path, 64 * 64 * 3);
     });
     images.iter().for_each(|path| assert_eq!(load_drawn(&cache, path, 64 * 64 * 3), Source::Kept));
+}
+
+/// The child of the test below: makes a cache with a table so long that it can be met at it.
+#[test]
+#[ignore = "is started by the test below"]
+fn a_maker_that_will_be_killed() {
+    let Ok(folder) = std::env::var("GLEANER_CACHE_FOLDER") else { return };
+    open(Path::new(&folder), 1, 8_000_000);
+}
+
+/// Files in the folder that are not whole yet.
+fn unfinished(folder: &Path) -> Vec<PathBuf> {
+    let paths = fs::read_dir(folder).unwrap().map(|entry| entry.unwrap().path());
+    paths.filter(|path| path.extension().is_none()).collect()
+}
+
+/// A process that has stopped for a while in the middle of making a cache.
+fn maker_at_work(folder: &Path) -> Child {
+    loop {
+        let mut child = Command::new(std::env::current_exe().unwrap())
+            .args(["--exact", "--ignored", "a_maker_that_will_be_killed"])
+            .env("GLEANER_CACHE_FOLDER", folder)
+            .stdout(Stdio::null())
+            .spawn()
+            .unwrap();
+        let begun = || unfinished(folder).iter().any(|path| path.metadata().is_ok_and(|file| file.len() > 0));
+        while child.try_wait().unwrap().is_none() {
+            if begun() {
+                let process = Pid::from_child(&child);
+                kill_process(process, Signal::STOP).unwrap();
+                waitid(WaitId::Pid(process), WaitIdOptions::STOPPED | WaitIdOptions::EXITED | WaitIdOptions::NOWAIT)
+                    .unwrap();
+                if begun() {
+                    return child;
+                }
+                child.kill().unwrap();
+            }
+        }
+        // It was done before it could be stopped.
+        fs::remove_dir_all(folder).unwrap();
+        fs::create_dir(folder).unwrap();
+    }
+}
+
+#[test]
+fn what_a_killed_process_was_making_is_removed_and_what_is_being_made_is_not() {
+    let folder = tempfile::tempdir().unwrap();
+    let mut maker = maker_at_work(folder.path());
+    open(folder.path(), 2, 5);
+    assert_eq!(unfinished(folder.path()).len(), 1, "it goes on in a moment");
+    maker.kill().unwrap();
+    maker.wait().unwrap();
+    assert_eq!(unfinished(folder.path()).len(), 1, "or else there is nothing to show");
+    open(folder.path(), 2, 5);
+    assert!(unfinished(folder.path()).is_empty());
 }

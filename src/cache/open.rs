@@ -18,9 +18,6 @@ pub(super) const ENDING: &str = ".pixels";
 const TRIES: u32 = 20;
 const PAUSE: Duration = Duration::from_millis(10);
 
-/// A temporary file so old is nobody's any more: making one takes no time.
-const FORGOTTEN: Duration = Duration::from_secs(3600);
-
 /// A cache file that is as it should be.
 pub(super) struct Opened {
     pub(super) file: File,
@@ -114,6 +111,9 @@ impl Wanted<'_> {
             .prefix(TEMPORARY_PREFIX)
             .permissions(Permissions::from_mode(0o644))
             .tempfile_in(folder)?;
+        // By this lock a file that is being made is told from one whose process has died. Where it cannot be had the file
+        // may be taken away meanwhile, and is made once more.
+        let _ = temporary.as_file().try_lock();
         temporary.as_file().set_len(layout.length)?;
         // The table takes its place on the disk now: on a tmpfs that is full, to read a hole through a map is fatal.
         let nothing = vec![0; 1 << 20];
@@ -129,8 +129,11 @@ impl Wanted<'_> {
             None => temporary.persist_noclobber(self.path),
         };
         match placed {
-            Ok(file) => Ok(Some(Opened { file, layout, writable: true })),
-            Err(failed) if failed.error.kind() == ErrorKind::AlreadyExists => Ok(None),
+            Ok(file) => {
+                let _ = file.unlock();
+                Ok(Some(Opened { file, layout, writable: true }))
+            }
+            Err(failed) if matches!(failed.error.kind(), ErrorKind::AlreadyExists | ErrorKind::NotFound) => Ok(None),
             Err(failed) => Err(failed.error),
         }
     }
@@ -143,8 +146,14 @@ fn is_still(path: &Path, file: &File) -> bool {
     there.is_ok_and(|there| file.metadata().is_ok_and(|here| named(here) == there))
 }
 
-/// Deletes caches of other preprocessings, those first that were not used for longest, until what all of them take on
-/// the disk leaves room for this one under the bound. A process that still uses one keeps it until it ends.
+/// Whether nobody is making this file any more: a process that was killed lets go of its lock.
+fn is_abandoned(temporary: &Path) -> bool {
+    File::open(temporary).is_ok_and(|file| file.try_lock().is_ok())
+}
+
+/// Deletes temporary files of processes that died, and caches of other preprocessings, those first that were not used for
+/// longest, until what all of them take on the disk leaves room for this one under the bound. A process that still uses
+/// one keeps it until it ends.
 pub(super) fn make_room(own: &Path, length: u64, max_bytes: u64) {
     let Some(entries) = own.parent().and_then(|folder| fs::read_dir(folder).ok()) else { return };
     let mut others = Vec::new();
@@ -152,7 +161,7 @@ pub(super) fn make_room(own: &Path, length: u64, max_bytes: u64) {
         let (path, name) = (entry.path(), entry.file_name().to_string_lossy().into_owned());
         let Ok(metadata) = entry.metadata() else { continue };
         let used = metadata.modified().unwrap_or(SystemTime::UNIX_EPOCH);
-        if name.starts_with(TEMPORARY_PREFIX) && used.elapsed().is_ok_and(|age| age > FORGOTTEN) {
+        if name.starts_with(TEMPORARY_PREFIX) && is_abandoned(&path) {
             let _ = fs::remove_file(&path);
         }
         let key = name.strip_suffix(ENDING).unwrap_or_default();

@@ -1,5 +1,6 @@
 //! Lloyd's k-means on a bounded sample, then one assignment of everything.
 
+use indicatif::HumanCount;
 use ndarray::{Array2, Axis};
 
 use super::assign::{Centroids, inertia};
@@ -7,6 +8,7 @@ use super::fit::Fit;
 use super::frame::{Frame, Table};
 use super::{ClusterError, Distance, Points};
 use crate::draw::{Draws, Stream};
+use crate::systemd;
 
 /// How to group.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -136,6 +138,7 @@ pub fn kmeans_after<'a>(
     if options.groups == 0 {
         return Err(ClusterError::NoGroups { points: table.rows() });
     }
+    systemd::status(&format!("grouping {} images", HumanCount(table.rows() as u64)));
     let draws = Draws::new(options.seed, options.epoch, Stream::Centroids);
     let rows = sample(table.rows(), options.sample.max(1), &draws);
     let frame = Frame::new(options.distance, &table, &rows, Some(&given));

@@ -18,6 +18,7 @@ use crate::pool::Pool;
 use crate::select::{self, Stratum};
 use crate::settings;
 use crate::suspects::{self, Suspects};
+use crate::systemd;
 
 impl Run {
     /// Epoch 0: a random share of the pool (S1).
@@ -44,6 +45,7 @@ impl Run {
 
     /// Publishes the list of `epoch`, as chosen by the checkpoint of `scanned_by`, and makes it true.
     pub(super) fn publish(&mut self, epoch: u32, scanned_by: Option<u32>, chosen: &Chosen) -> Result<(), ServiceError> {
+        systemd::status(&format!("publishing the list of epoch {epoch}"));
         self.recall_samples()?;
         let start = Instant::now();
         self.note(epoch, scanned_by, chosen);

@@ -12,7 +12,7 @@ use rustix::process::{Pid, Signal, kill_process};
 use serde_json::Value;
 
 /// How long anything is waited for before a test gives up: only a fault makes it that long.
-const PATIENCE: Duration = Duration::from_secs(120);
+pub(crate) const PATIENCE: Duration = Duration::from_secs(120);
 const IMAGES: usize = 100;
 const COMMON: &str = "
 seed: 3
@@ -205,8 +205,14 @@ impl Running {
         self.until_said(&format!("waiting for the checkpoint epoch={epoch} "));
     }
 
+    /// Whether it has ended.
     pub(crate) fn has_ended(&mut self) -> bool {
         self.child.try_wait().unwrap().is_some()
+    }
+
+    /// What it has logged so far.
+    pub(crate) fn said(&self) -> String {
+        self.log.text()
     }
 
     pub(crate) fn id(&self) -> u32 {
