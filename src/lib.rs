@@ -36,12 +36,14 @@
 //! | | [`spool`] | tables that may be too long for the memory |
 //! | | [`progress`] | how far a long piece of work is |
 //! | | [`systemd`] | what the service manager is told |
+//! | | [`causes`] | an error and what it came of, for people |
 //!
 //! Training happens in another process, the package `gleaner-trainer` or a command of the user's: nothing here links
 //! libtorch. It stands on this library's ground and first floor and [`settings`], so that both see the same images, reads the
 //! manifest with [`lists`], and hands back what it saw of each image in the form of [`ledger`].
 
 pub mod cache;
+pub mod causes;
 pub mod cluster;
 pub mod commands;
 pub mod config;

@@ -31,7 +31,7 @@ fn main() -> ExitCode {
         Command::Model(arguments) => commands::model::main(&arguments),
     };
     outcome.unwrap_or_else(|error| {
-        eprintln!("gleaner: {}", commands::told(&error));
+        eprintln!("gleaner: {}", gleaner::causes::told(&error));
         ExitCode::FAILURE
     })
 }

@@ -72,15 +72,6 @@ impl Configured {
     }
 }
 
-/// An error and its causes, each said once: most messages quote their cause already.
-pub fn told(error: &anyhow::Error) -> String {
-    error.chain().map(ToString::to_string).fold(String::new(), |told, cause| match told.as_str() {
-        "" => cause,
-        text if text.contains(&cause) => told,
-        text => format!("{text}: {cause}"),
-    })
-}
-
 /// Ends the program quietly when whoever reads its output has gone, as `head` does. Not for the service, which goes on.
 pub fn end_with_the_reader() {
     // SAFETY: no handler of ours is replaced, and the default one runs no code of this program.

@@ -13,7 +13,7 @@ fn main() -> ExitCode {
     match done {
         Ok(()) => ExitCode::SUCCESS,
         Err(error) => {
-            eprintln!("error: {}", gleaner::commands::told(&error));
+            eprintln!("error: {}", gleaner::causes::told(&error));
             ExitCode::FAILURE
         }
     }
