@@ -80,11 +80,7 @@ impl Source<'_> {
         Ok(Picture { width: frame.width, height: frame.height, kind })
     }
 
-    fn other(
-        &self,
-        decoder: Result<impl ImageDecoder, ImageError>,
-        raw: &mut Vec<u8>,
-    ) -> Result<Picture, PixelError> {
+    fn other(&self, decoder: Result<impl ImageDecoder, ImageError>, raw: &mut Vec<u8>) -> Result<Picture, PixelError> {
         let mut decoder = decoder.map_err(|error| self.corrupt(error))?;
         let (width, height) = decoder.dimensions();
         self.check_size(width, height)?;

@@ -12,6 +12,7 @@ mod explaining;
 mod formats;
 mod full_disk;
 mod graphs;
+mod greed;
 mod groups;
 mod hooks;
 mod kill;
