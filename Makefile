@@ -20,7 +20,7 @@ JPEGS ?=
 # What bench-accuracy trains: fashion-convnet, fashion-resnet18 or photos-efficientnet.
 TASK ?= fashion-convnet
 # What `make fuzz` runs, and each for so many seconds.
-FUZZ ?= config image manifest onnx pool reviews scores
+FUZZ ?= cache config external image manifest onnx pool reviews samples scores
 FUZZ_SECONDS ?= 600
 
 CARGO := cargo
@@ -93,12 +93,14 @@ lint: runtime  ## formatting and lints
 test: build data lint  ## lints and all tests
 	$(CARGO) test --release --locked --workspace
 
-# Needs `rustup toolchain install nightly` and `cargo install cargo-fuzz`. The first finding ends it.
+# Needs `rustup toolchain install nightly` and `cargo install cargo-fuzz`. With AddressSanitizer; a single allocation of 2 GiB
+# is a finding as well. The first finding ends it.
 fuzz:  ## made-up files for every reader of files, each for FUZZ_SECONDS=600 (FUZZ=image for only one)
+	$(CARGO) +nightly fuzz build
 	for target in $(FUZZ); do \
 	    mkdir -p fuzz/corpus/$$target; \
 	    $(CARGO) +nightly fuzz run $$target fuzz/corpus/$$target fuzz/seeds/$$target -- \
-	        -max_total_time=$(FUZZ_SECONDS) -timeout=20; \
+	        -max_total_time=$(FUZZ_SECONDS) -timeout=20 -rss_limit_mb=2048 -print_final_stats=1; \
 	done
 
 clean:  ## remove what was built; staged libraries and data stay

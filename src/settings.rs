@@ -108,6 +108,11 @@ pub fn scoring(config: &Config) -> score::Options {
             config::Device::Cuda => score::Device::Cuda,
             config::Device::TensorRt => score::Device::TensorRt,
         },
+        max_bytes: match config.score.max_gib {
+            config::OrAuto::Auto => None,
+            // A number of bytes beyond 64 bits is as good as none.
+            config::OrAuto::Of(gib) => Some((gib * f64::from(1 << 30)) as u64),
+        },
         precision: match config.score.precision {
             config::Precision::Fp32 => score::Precision::Single,
             config::Precision::Fp16 => score::Precision::Half,

@@ -153,6 +153,14 @@ fn a_header_that_claims_too_many_pixels_is_refused() {
 }
 
 #[test]
+fn a_frame_that_claims_too_many_pixels_is_refused() {
+    // The picture has 29 x 21 pixels, its frame 12366 x 54208; `make fuzz` has made it.
+    let gif = std::fs::read(fixtures().with_file_name("found").join("frame-beyond-picture.gif")).unwrap();
+    let error = decode(&gif).unwrap_err().to_string();
+    assert!(error.contains("a frame of it claims more than the 100000000 pixels that are decoded"), "{error}");
+}
+
+#[test]
 fn limits_hold_to_the_pixel_and_to_the_byte() {
     // 29 x 21 pixels, as its header says; of a JPEG the size is told elsewhere.
     for name in ["png-rgb.png", "jpeg-420.jpg", "bmp-rgb.bmp", "gif.gif", "webp-lossy.webp"] {

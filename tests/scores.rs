@@ -187,3 +187,18 @@ fn torn_and_damaged_files_never_panic() {
         assert!(refusals > whole.len() / 4, "{name}: only {refusals} of {}", whole.len());
     }
 }
+
+#[test]
+fn headers_that_claim_values_without_bytes_are_refused_before_anybody_counts_them() {
+    // `make fuzz` has made the footer of this one: a reader that believes it counts for seconds.
+    let said = refused(&fixture("found/endless-footer"));
+    assert!(said.contains("a header claims a list of truth values"), "{said}");
+    // The first page's header: field 15 is a list of truth values, 2^31 - 1 of them.
+    let folder = tempfile::tempdir().unwrap();
+    let path = folder.path().join("page.parquet");
+    let mut page = fs::read(fixture("plain")).unwrap();
+    page[4..11].copy_from_slice(&[0xF9, 0xF2, 0xFF, 0xFF, 0xFF, 0xFF, 0x07]);
+    fs::write(&path, &page).unwrap();
+    let said = refused(&path);
+    assert!(said.contains("a header claims a list of truth values"), "{said}");
+}

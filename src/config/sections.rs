@@ -157,6 +157,7 @@ fn score(s: &Section<'_>) -> ScoreConfig {
         threads: s.count("threads", 0, 0..=MOST_THREADS),
         device: s.word("device", Device::Auto),
         precision: s.word("precision", Precision::Fp32),
+        max_gib: s.or_auto("max_gib", |node| node.number(POSITIVE)),
     }
 }
 

@@ -254,7 +254,7 @@ pub struct TrainConfig {
 }
 
 /// The scoring session's settings.
-#[derive(Clone, Debug, PartialEq, Eq, serde::Serialize)]
+#[derive(Clone, Debug, PartialEq, serde::Serialize)]
 pub struct ScoreConfig {
     /// Images a forward.
     pub batch: OrAuto<u32>,
@@ -264,6 +264,8 @@ pub struct ScoreConfig {
     pub device: Device,
     /// How wide the numbers are.
     pub precision: Precision,
+    /// GiB of memory that a model may take while it is loaded and tried on the processor; above 0.
+    pub max_gib: OrAuto<f64>,
 }
 
 /// How much work there is to spend, and what a scan is charged.

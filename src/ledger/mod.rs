@@ -25,6 +25,7 @@ mod error;
 mod failure;
 mod lock;
 mod open;
+mod parquet_file;
 mod read;
 mod records;
 mod reviews;

@@ -11,11 +11,12 @@ use std::sync::Arc;
 
 use parquet::data_type::{FloatType, Int32Type};
 use parquet::errors::{ParquetError, Result};
-use parquet::file::reader::{FileReader as _, RowGroupReader, SerializedFileReader};
+use parquet::file::reader::{FileReader as _, RowGroupReader};
 use parquet::file::writer::{SerializedFileWriter, SerializedRowGroupWriter};
 use parquet::schema::parser::parse_message_type;
 
 use super::columns::{self, into_io, write_byte_column, write_column};
+use super::parquet_file::ParquetFile;
 use super::samples::confidence;
 use super::{LedgerError, NEVER, NONE, Samples};
 use crate::digest::DigestingWriter;
@@ -148,7 +149,7 @@ impl Samples {
 }
 
 fn read(file: File, expected_len: usize) -> Result<Samples> {
-    let reader = SerializedFileReader::new(file)?;
+    let reader = ParquetFile::open(file)?;
     let metadata = reader.metadata().file_metadata();
     let is = |schema: &str| -> Result<bool> { Ok(*metadata.schema() == parse_message_type(schema)?) };
     let mut later = None;

@@ -10,6 +10,7 @@ use parquet::file::reader::{FileReader as _, RowGroupReader, SerializedFileReade
 use parquet::schema::types::{ColumnDescriptor, SchemaDescriptor};
 
 use super::columns::read_each;
+use super::parquet_file::ParquetFile;
 use super::scores_reader::{CONFIDENCE, SCORES_COLUMNS};
 
 /// Rows of a batch: a row group may be as large as its writer liked.
@@ -17,7 +18,7 @@ const BATCH: usize = 1 << 13;
 
 /// A file of scores that is being read.
 pub(super) struct Table {
-    file: SerializedFileReader<File>,
+    file: SerializedFileReader<ParquetFile>,
     /// Where the path is among the file's columns.
     path: usize,
     /// Where the numbers are, and whether their 32-bit integers have no sign; the last may be missing.
@@ -61,7 +62,7 @@ impl Batch {
 impl Table {
     /// Looks for the columns.
     pub(super) fn open(file: File) -> Result<Self> {
-        let file = SerializedFileReader::new(file)?;
+        let file = ParquetFile::open(file)?;
         let schema = file.metadata().file_metadata().schema_descr();
         let [path, predicted, p_label, margin, loss] = SCORES_COLUMNS;
         let required = |name: &str| find(schema, name)?.ok_or_else(|| general(format!("it has no column {name}")));

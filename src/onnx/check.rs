@@ -5,7 +5,7 @@ use std::collections::HashSet;
 
 use super::error::Problem;
 use super::proto::{GraphProto, ModelProto, NodeProto};
-use super::{functions, tensor, walk};
+use super::{claims, functions, tensor, walk};
 
 /// Checks everything that does not need the meaning of the operators.
 pub(super) fn model(model: &mut ModelProto) -> Result<(), Problem> {
@@ -20,7 +20,8 @@ pub(super) fn model(model: &mut ModelProto) -> Result<(), Problem> {
         return missing("operator set");
     }
     walk::tensors(model, &mut |tensor| tensor::check(tensor))?;
-    walk::sparse_tensors(model, &mut |sparse| tensor::check_sparse(sparse))?;
+    let mut claimed = 0;
+    walk::sparse_tensors(model, &mut |sparse| tensor::check_sparse(sparse, &mut claimed))?;
     let Some(graph) = &model.graph else { return missing("graph") };
     if graph.node.is_empty() {
         return Err(Problem::Empty("nodes"));
@@ -33,7 +34,8 @@ pub(super) fn model(model: &mut ModelProto) -> Result<(), Problem> {
         let given = unique(function.input.iter().map(String::as_str), "input of a function")?;
         nodes(&function.node, function.output.iter().map(String::as_str), &mut vec![given])?;
     }
-    functions::check(model)
+    functions::check(model)?;
+    claims::check(model)
 }
 
 /// Checks one graph, in which the values of `outer` can be seen.
@@ -105,7 +107,8 @@ fn unknown(nodes: &[NodeProto], user: String, value: &str) -> Problem {
     }
 }
 
-fn describe(node: &NodeProto) -> String {
+/// A node in words.
+pub(super) fn describe(node: &NodeProto) -> String {
     match node.name() {
         "" => format!("a node {}", node.op_type()),
         name => format!("node {name:?} ({})", node.op_type()),

@@ -83,13 +83,30 @@ pub enum Problem {
         /// How many there may be.
         limit: u64,
     },
-    /// A sparse tensor stands for a dense one that is too big.
-    #[error("the sparse tensor {name:?} of shape {dims:?} stands for more than 2 GiB; use a smaller model")]
+    /// Sparse tensors stand for dense ones that are too big.
+    #[error(
+        "the sparse tensor {name:?} of shape {dims:?} stands, with those before it, for more than 2 GiB; use a smaller model"
+    )]
     Sparse {
         /// The name of its values.
         name: String,
         /// Its claimed shape.
         dims: Vec<i64>,
+    },
+    /// Nodes make more numbers than there is memory for, out of shapes that stand in the file.
+    #[error(
+        "{node} makes {numbers} numbers out of a constant shape, and with those before it {all}, more than the {limit} that \
+         are made so at most; use a smaller model"
+    )]
+    Claims {
+        /// The node.
+        node: String,
+        /// How many numbers it makes, or the highest number that can be counted.
+        numbers: u64,
+        /// The same for all such nodes up to this one.
+        all: u64,
+        /// How many there may be.
+        limit: u64,
     },
     /// A tensor's claimed shape and its bytes disagree.
     #[error("tensor {name:?} of shape {dims:?} needs {expected} {unit} but holds {found}; the file is damaged")]

@@ -8,6 +8,7 @@
 //! | [`Model`] | reading, writing, digest, tensors, metadata |
 //! | `external` | weights that stand in a file beside the model |
 //! | `check` | whether the graph is whole: sizes, names, order |
+//! | `claims` | shapes in the file that claim more numbers than there is memory for |
 //! | `functions` | operators that the model defines itself: whether they come to an end |
 //! | [`Classifier`] | where the image goes in, where the classes come out, where the embedding is |
 //! | [`expose_embedding`], [`set_batch`] | a second output with the embedding, a batch of any size |
@@ -25,6 +26,7 @@ pub mod proto {
 
 mod attribute;
 mod check;
+mod claims;
 mod classifier;
 mod edit;
 mod element;

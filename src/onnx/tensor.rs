@@ -98,12 +98,14 @@ pub(super) fn check(tensor: &TensorProto) -> Result<(), Problem> {
     if found as u64 == expected { Ok(()) } else { wrong(expected, found, "values") }
 }
 
-/// Checks that a sparse tensor can be written out: a runtime does that, and its shape may claim anything.
-pub(super) fn check_sparse(sparse: &SparseTensorProto) -> Result<(), Problem> {
+/// Checks that the sparse tensors, of which those before this one claim `claimed` bytes, can be written out: a runtime does
+/// that, and a shape may claim anything.
+pub(super) fn check_sparse(sparse: &SparseTensorProto, claimed: &mut u64) -> Result<(), Problem> {
     let values = sparse.values.as_ref();
     let bits = values.map(stored).transpose()?.map_or(0, |(_, storage)| storage.bits);
     let bytes = elements(&sparse.dims).and_then(|elements| elements.checked_mul(bits.div_ceil(8)));
-    if bytes.is_some_and(|bytes| bytes <= PROTOBUF_LIMIT) {
+    *claimed = claimed.saturating_add(bytes.unwrap_or(u64::MAX));
+    if *claimed <= PROTOBUF_LIMIT {
         return Ok(());
     }
     let name = values.map(|values| values.name()).unwrap_or_default().to_owned();

@@ -4,12 +4,15 @@ use std::io::Cursor;
 use std::path::Path;
 
 use image::codecs::{bmp::BmpDecoder, gif::GifDecoder, webp::WebPDecoder};
-use image::{ColorType, ImageDecoder, ImageFormat};
+use image::{ColorType, ImageDecoder, ImageError, ImageFormat};
 use png::{BitDepth, Transformations};
 
 use super::PixelError;
 use super::colour::{Kind, Picture};
 use super::jpeg;
+
+/// Bytes of a pixel as GIF frames are decoded.
+const RGBA_BYTES: u64 = 4;
 
 /// Decodes `encoded` into `raw`, whose old content is lost and whose room is used again. An image that announces more than
 /// `most_pixels` is refused by its header, before anything is allocated for it.
@@ -77,14 +80,14 @@ impl Source<'_> {
         Ok(Picture { width: frame.width, height: frame.height, kind })
     }
 
-    fn other(
-        &self,
-        decoder: Result<impl ImageDecoder, image::ImageError>,
-        raw: &mut Vec<u8>,
-    ) -> Result<Picture, PixelError> {
-        let decoder = decoder.map_err(|error| self.corrupt(error))?;
+    fn other(&self, decoder: Result<impl ImageDecoder, ImageError>, raw: &mut Vec<u8>) -> Result<Picture, PixelError> {
+        let mut decoder = decoder.map_err(|error| self.corrupt(error))?;
         let (width, height) = decoder.dimensions();
         self.check_size(width, height)?;
+        // A frame of a GIF has a size of its own, for which the picture's says nothing.
+        let mut limits = image::Limits::no_limits();
+        limits.max_alloc = Some(self.most_pixels.saturating_mul(RGBA_BYTES));
+        decoder.set_limits(limits).map_err(|error| self.failed(error))?;
         let kind = match decoder.color_type() {
             ColorType::L8 => Kind::Grey,
             ColorType::La8 => Kind::GreyAlpha,
@@ -94,7 +97,16 @@ impl Source<'_> {
         };
         let size = usize::try_from(decoder.total_bytes()).map_err(|error| self.corrupt(error))?;
         raw.resize(size, 0);
-        decoder.read_image(raw).map_err(|error| self.corrupt(error))?;
+        decoder.read_image(raw).map_err(|error| self.failed(error))?;
         Ok(Picture { width, height, kind })
+    }
+
+    fn failed(&self, error: ImageError) -> PixelError {
+        match error {
+            ImageError::Limits(_) => {
+                self.corrupt(format!("a frame of it claims more than the {} pixels that are decoded", self.most_pixels))
+            }
+            error => self.corrupt(error),
+        }
     }
 }

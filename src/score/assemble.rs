@@ -8,6 +8,7 @@ use super::batch::{self, Clock};
 use super::device::{Build, Provider};
 use super::engine::{self, Engine};
 use super::graph::Graph;
+use super::memory::{self, Bound};
 use super::session::Session;
 use super::{Batch, Device, Options, Precision, ScoreError, runtime};
 use crate::onnx::{Model, OutputKind};
@@ -60,13 +61,15 @@ pub(super) fn assemble(model: &Model, checkpoint: &Path, options: &Options) -> R
             timings: options.timings.as_deref(),
         };
         let graph = Arc::new(Graph::new(model.clone(), checkpoint.to_owned(), options, provider)?);
+        // What a GPU's libraries reserve is not what they take.
+        let bound = if provider.is_gpu() { None } else { Bound::of(options.max_bytes) };
         match on(&graph, options, build) {
             Ok(assembled) => return Ok(assembled),
             Err(error) => {
                 if options.device == Device::Auto && provider.is_gpu() {
                     tracing::info!(%error, "the GPU cannot be used; scoring on the processor");
                 }
-                result = Some(error);
+                result = Some(bound.iter().fold(error, |error, bound| bound.explain(error)));
             }
         }
     }
@@ -128,14 +131,7 @@ fn probe(
 /// than a quarter of what is free. Fewer sessions then have more threads each.
 fn affordable(graph: &Graph, threads: usize) -> usize {
     let copies = graph.file_bytes().saturating_mul(3);
-    let room = available_memory().map_or(u64::MAX, |bytes| bytes / 4);
+    let room = memory::available().map_or(u64::MAX, |bytes| bytes / 4);
     let most = usize::try_from(room / copies.max(1)).unwrap_or(usize::MAX);
     threads.min(most.max(1))
-}
-
-/// Memory that programs can have without swapping, in bytes, where the system tells.
-fn available_memory() -> Option<u64> {
-    let text = std::fs::read_to_string("/proc/meminfo").ok()?;
-    let line = text.lines().find_map(|line| line.strip_prefix("MemAvailable:"))?;
-    line.trim().strip_suffix(" kB")?.trim().parse::<u64>().ok()?.checked_mul(1024)
 }

@@ -12,6 +12,7 @@ mod batch;
 mod device;
 mod engine;
 mod graph;
+mod memory;
 mod runtime;
 mod scorer;
 mod session;
@@ -45,6 +46,9 @@ pub struct Options {
     pub embedding: Embedding,
     /// Where the model runs.
     pub device: Device,
+    /// How much more memory the process may take, in bytes, while a model is loaded and tried on the processor; three
+    /// quarters of what is free unless it is said.
+    pub max_bytes: Option<u64>,
     /// How wide the model's numbers are.
     pub precision: Precision,
     /// Where TensorRT keeps what it has measured of its kernels, from one checkpoint to the next.

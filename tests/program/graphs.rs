@@ -114,6 +114,40 @@ pub(crate) fn blind_to_white(graph: &[u8]) -> Vec<u8> {
     model.to_bytes().unwrap()
 }
 
+/// The same graph, which adds the greatest number of the value `much` to the embedding; these nodes make it of `picture`, the image, and
+/// of the shape `extents`.
+pub(crate) fn with_much(graph: &[u8], extents: &[i64], making: Vec<NodeProto>) -> Vec<u8> {
+    let mut model = Model::from_bytes(graph).unwrap();
+    let graph = model.graph_mut();
+    let image = graph.input[0].name().to_owned();
+    graph.initializer.push(TensorProto {
+        name: Some("extents".to_owned()),
+        data_type: Some(DataType::Int64 as i32),
+        dims: vec![extents.len() as i64],
+        int64_data: extents.to_vec(),
+        ..Default::default()
+    });
+    let layer = graph.node.iter().position(|node| node.op_type() == "Gemm").unwrap();
+    let embedding = std::mem::replace(&mut graph.node[layer].input[0], "shifted".to_owned());
+    let whole = integer("keepdims", 0);
+    let mut nodes = vec![node("Identity", &[&image], "picture", Vec::new())];
+    nodes.extend(making);
+    nodes.push(node("ReduceMax", &["much"], "greatest", vec![whole]));
+    nodes.push(node("Add", &[&embedding, "greatest"], "shifted", Vec::new()));
+    graph.node.splice(layer..layer, nodes);
+    model.to_bytes().unwrap()
+}
+
+/// An attribute that is a whole number.
+pub(crate) fn integer(name: &str, value: i64) -> AttributeProto {
+    AttributeProto {
+        name: Some(name.to_owned()),
+        r#type: Some(AttributeType::Int as i32),
+        i: Some(value),
+        ..Default::default()
+    }
+}
+
 fn scalar(name: &str, value: f32) -> TensorProto {
     TensorProto {
         name: Some(name.to_owned()),
@@ -174,7 +208,8 @@ pub(crate) fn with_weights_beside(graph: &[u8], location: &str) -> (Vec<u8>, Vec
     (model.to_bytes().unwrap(), weights)
 }
 
-fn node(operator: &str, inputs: &[&str], output: &str, attribute: Vec<AttributeProto>) -> NodeProto {
+/// A node with one output.
+pub(crate) fn node(operator: &str, inputs: &[&str], output: &str, attribute: Vec<AttributeProto>) -> NodeProto {
     NodeProto {
         op_type: Some(operator.to_owned()),
         input: inputs.iter().map(|&input| input.to_owned()).collect(),

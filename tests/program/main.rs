@@ -13,6 +13,7 @@ mod faults;
 mod formats;
 mod full_disk;
 mod graphs;
+mod greed;
 mod groups;
 mod hooks;
 mod kill;

@@ -184,6 +184,7 @@ fn each_bad_value_is_named_with_its_remedy() {
             "cache: {folder: ./state/}",
             "c.yaml:4:17: state.folder and cache.folder are both `state`; give each a folder of its own",
         ),
+        ("score: {max_gib: 0}", "c.yaml:4:18: score.max_gib is `0`, not a number above 0; write for example auto"),
         ("cache: {max_gib: -1}", "c.yaml:4:18: cache.max_gib is `-1`, not a number at least 0; write for example 10"),
         ("mine: &a {quota: *a}", "c.yaml:4:18: aliases (*) are not read here; write the value out"),
         ("mine: !x {quota: 1}", "c.yaml:4:7: tags (!) are not read here; leave the tag out"),

@@ -79,7 +79,13 @@ fn the_least_config_has_the_documented_defaults() {
     assert_eq!(config.train, train);
     assert_eq!(
         config.score,
-        ScoreConfig { batch: OrAuto::Auto, threads: 0, device: Device::Auto, precision: Precision::Fp32 }
+        ScoreConfig {
+            batch: OrAuto::Auto,
+            threads: 0,
+            device: Device::Auto,
+            precision: Precision::Fp32,
+            max_gib: OrAuto::Auto,
+        }
     );
     assert_eq!(config.plan, PlanConfig { cost: None, forward: 0.17, finish: 0.0 });
     assert_eq!(config.stop, StopConfig { accuracy: None, patience: None, epochs: None });
@@ -116,6 +122,7 @@ checkpoint: {pattern: \"run-{epoch}.onnx\", quiet: 1m 30s, watch: poll, poll: 50
 policy: patent
 cache: {folder: /var/cache/gleaner, max_gib: 0.5}
 mine: {quota: 1, budget: 0, augment: train}
+score: {max_gib: 1.5}
 cluster: {mode: thin+expand, distance: cosine, budget: 1m 30s}
 lists: {formats: [tree, jsonl, jsonl], paths: listed}
 trainer:
@@ -141,6 +148,7 @@ plan: {cost: 12}
     assert_eq!(config.checkpoint.quiet, Duration::from_secs(90));
     assert_eq!(config.checkpoint.poll, Duration::from_millis(500));
     assert_eq!((config.mine.quota, config.mine.budget), (OrAuto::Of(1.0), 0.0));
+    assert_eq!(config.score.max_gib, OrAuto::Of(1.5));
     assert_eq!((config.cluster.mode, config.cluster.distance), (ClusterMode::ThinExpand, ClusterDistance::Cosine));
     assert_eq!(config.cluster.budget, Duration::from_secs(90));
     assert_eq!(config.lists.formats, [ListFormat::Csv, ListFormat::Jsonl, ListFormat::Tree]);

@@ -91,23 +91,26 @@ fn a_function_is_in_order_and_has_a_name_of_its_own() {
 
 #[test]
 fn a_sparse_tensor_that_stands_for_too_much() {
-    let sparse = |dims: Vec<i64>| {
-        let tensor = |element: ElementType| TensorProto {
-            name: Some("sparse".to_owned()),
+    let sparse = |shapes: &[Vec<i64>]| {
+        let tensor = |at: usize, element: ElementType| TensorProto {
+            name: Some(format!("sparse {at}")),
             data_type: Some(element as i32),
             dims: vec![0],
             ..Default::default()
         };
-        let (values, indices) = (Some(tensor(ElementType::Float)), Some(tensor(ElementType::Int64)));
         let mut model = model("gemm.onnx");
-        model.graph_mut().sparse_initializer.push(SparseTensorProto { values, indices, dims });
+        for (at, dims) in shapes.iter().enumerate() {
+            let (values, indices) = (tensor(at, ElementType::Float), tensor(at, ElementType::Int64));
+            let sparse = SparseTensorProto { values: Some(values), indices: Some(indices), dims: dims.clone() };
+            model.graph_mut().sparse_initializer.push(sparse);
+        }
         reread(&model).map(|_| ())
     };
-    assert_eq!(sparse(vec![1 << 10, 1 << 10]), Ok(()));
-    // 4 bytes each: 2^31 of them are one more than a file may have.
-    for dims in [vec![1 << 29], vec![1 << 62, 4], vec![-1]] {
-        let error = sparse(dims).unwrap_err();
-        assert!(error.contains("the sparse tensor \"sparse\" of shape [") && error.contains("2 GiB"), "{error}");
+    assert_eq!(sparse(&[vec![1 << 10, 1 << 10], vec![1 << 10]]), Ok(()));
+    // 4 bytes each: 2^31 of them are one more than a file may have, also if two share them.
+    for shapes in [vec![vec![1 << 29]], vec![vec![1 << 28]; 2], vec![vec![1 << 62, 4]], vec![vec![-1]]] {
+        let error = sparse(&shapes).unwrap_err();
+        assert!(error.contains("the sparse tensor \"sparse ") && error.contains("2 GiB"), "{error}");
     }
 }
 

@@ -1,6 +1,7 @@
 //! The room's behaviour. The fixtures are written by `tests/fixtures/make_onnx.py` with the onnx package.
 #![allow(clippy::unwrap_used, clippy::expect_used, clippy::panic)]
 
+mod claims;
 mod classifying;
 mod editing;
 mod external;
