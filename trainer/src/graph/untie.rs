@@ -73,6 +73,8 @@ fn uses(node: &NodeProto) -> Vec<usize> {
     match node.op_type() {
         "Conv" | "Gemm" => vec![2],
         "BatchNormalization" => vec![1, 2, 3, 4],
+        "GroupNormalization" | "InstanceNormalization" | "LayerNormalization" | "RMSNormalization" => vec![1, 2],
+        "PRelu" => vec![1],
         "Add" | "Mul" => vec![0, 1],
         _ => Vec::new(),
     }

@@ -1,29 +1,14 @@
-//! Operators that act on every element by itself.
+//! Activations, limits and Dropout.
 
 use super::super::reader::{Reader, Refusal};
-use super::Compute;
+use super::list::Number;
+use super::{Compute, one};
 use crate::graph::Mode;
-use tch::Tensor;
-
-pub(super) fn identity(_: &mut Reader<'_>) -> Result<Compute, Refusal> {
-    Ok(Box::new(|inputs, _| Ok(inputs.get(0)?.shallow_clone())))
-}
-
-pub(super) fn relu(_: &mut Reader<'_>) -> Result<Compute, Refusal> {
-    Ok(Box::new(|inputs, _| Ok(inputs.get(0)?.f_relu()?)))
-}
-
-pub(super) fn sigmoid(_: &mut Reader<'_>) -> Result<Compute, Refusal> {
-    Ok(Box::new(|inputs, _| Ok(inputs.get(0)?.f_sigmoid()?)))
-}
-
-pub(super) fn tanh(_: &mut Reader<'_>) -> Result<Compute, Refusal> {
-    Ok(Box::new(|inputs, _| Ok(inputs.get(0)?.f_tanh()?)))
-}
+use tch::{TchError, Tensor};
 
 pub(super) fn leaky_relu(node: &mut Reader<'_>) -> Result<Compute, Refusal> {
     let slope = node.float("alpha")?.unwrap_or(0.01);
-    Ok(Box::new(move |inputs, _| {
+    Ok(one(move |inputs, _| {
         let input = inputs.get(0)?;
         // The binding's own leaky_relu has a fixed slope; prelu takes it as a tensor.
         let slope = Tensor::f_full([1], slope, (input.kind(), input.device()))?;
@@ -34,23 +19,40 @@ pub(super) fn leaky_relu(node: &mut Reader<'_>) -> Result<Compute, Refusal> {
 pub(super) fn hard_sigmoid(node: &mut Reader<'_>) -> Result<Compute, Refusal> {
     let alpha = node.float("alpha")?.unwrap_or(0.2);
     let beta = node.float("beta")?.unwrap_or(0.5);
-    Ok(Box::new(move |inputs, _| Ok(inputs.get(0)?.f_mul_scalar(alpha)?.f_add_scalar(beta)?.f_clamp(0.0, 1.0)?)))
+    Ok(one(move |inputs, _| Ok(inputs.get(0)?.f_mul_scalar(alpha)?.f_add_scalar(beta)?.f_clamp(0.0, 1.0)?)))
 }
 
-pub(super) fn hard_swish(_: &mut Reader<'_>) -> Result<Compute, Refusal> {
-    Ok(Box::new(|inputs, _| Ok(inputs.get(0)?.f_hardswish()?)))
+pub(super) fn gelu(node: &mut Reader<'_>) -> Result<Compute, Refusal> {
+    let approximate = node.text("approximate")?.unwrap_or_else(|| "none".to_owned());
+    if !matches!(approximate.as_str(), "none" | "tanh") {
+        return Err(Refusal::new(format!(
+            "attribute \"approximate\" is {approximate:?}; it must be \"none\" or \"tanh\""
+        )));
+    }
+    Ok(one(move |inputs, _| Ok(inputs.get(0)?.f_gelu(&approximate)?)))
+}
+
+/// Any slope that can be spread over the input, not only one a channel.
+pub(super) fn prelu(input: &Tensor, slope: &Tensor) -> Result<Tensor, TchError> {
+    input.f_clamp_min(0.0)?.f_add(&input.f_clamp_max(0.0)?.f_mul(slope)?)
 }
 
 /// Up to version 10 of the operator set the limits are attributes, afterwards inputs.
 pub(super) fn clip(node: &mut Reader<'_>) -> Result<Compute, Refusal> {
     let (lowest, highest) = if node.opset < 11 {
-        (node.float("min")?, node.float("max")?)
+        (node.float("min")?.map(Number::Fixed), node.float("max")?.map(Number::Fixed))
     } else {
-        (node.constant_float(1, "the lower limit")?, node.constant_float(2, "the upper limit")?)
+        (Number::input(node, 1)?, Number::input(node, 2)?)
     };
-    Ok(Box::new(move |inputs, _| {
+    Ok(one(move |inputs, _| {
         let input = inputs.get(0)?;
-        Ok(match (lowest, highest) {
+        if !input.is_floating_point() {
+            let (lowest, highest) = (inputs.maybe(1), inputs.maybe(2));
+            let limited = lowest.or(highest).map(|_| input.f_clamp_tensor(lowest, highest));
+            return Ok(limited.transpose()?.unwrap_or_else(|| input.shallow_clone()));
+        }
+        let limit = |limit: &Option<Number>| limit.as_ref().map(|limit| limit.of(inputs)).transpose();
+        Ok(match (limit(&lowest)?, limit(&highest)?) {
             (Some(lowest), Some(highest)) => input.f_clamp(lowest, highest)?,
             (Some(lowest), None) => input.f_clamp_min(lowest)?,
             (None, Some(highest)) => input.f_clamp_max(highest)?,
@@ -62,27 +64,16 @@ pub(super) fn clip(node: &mut Reader<'_>) -> Result<Compute, Refusal> {
 /// Up to version 11 of the operator set the ratio is an attribute, afterwards an input. The training mode that a graph
 /// was exported with does not count: gleaner says when it trains.
 pub(super) fn dropout(node: &mut Reader<'_>) -> Result<Compute, Refusal> {
-    let named = if node.opset < 12 { node.float("ratio")? } else { node.constant_float(1, "the ratio")? };
+    let ratio = if node.opset < 12 { node.float("ratio")?.map(Number::Fixed) } else { Number::input(node, 1)? };
     node.ignore("seed");
-    let ratio = named.unwrap_or(0.5);
-    if !(0.0..1.0).contains(&ratio) {
+    let ratio = ratio.unwrap_or(Number::Fixed(0.5));
+    if let Number::Fixed(ratio) = ratio
+        && !(0.0..1.0).contains(&ratio)
+    {
         return Err(Refusal::new(format!("the ratio is {ratio}; it must be at least 0 and less than 1")));
     }
-    Ok(Box::new(move |inputs, mode| Ok(inputs.get(0)?.f_dropout(ratio, mode == Mode::Train)?)))
-}
-
-pub(super) fn add(_: &mut Reader<'_>) -> Result<Compute, Refusal> {
-    Ok(Box::new(|inputs, _| Ok(inputs.get(0)?.f_add(inputs.get(1)?)?)))
-}
-
-pub(super) fn sub(_: &mut Reader<'_>) -> Result<Compute, Refusal> {
-    Ok(Box::new(|inputs, _| Ok(inputs.get(0)?.f_sub(inputs.get(1)?)?)))
-}
-
-pub(super) fn mul(_: &mut Reader<'_>) -> Result<Compute, Refusal> {
-    Ok(Box::new(|inputs, _| Ok(inputs.get(0)?.f_mul(inputs.get(1)?)?)))
-}
-
-pub(super) fn div(_: &mut Reader<'_>) -> Result<Compute, Refusal> {
-    Ok(Box::new(|inputs, _| Ok(inputs.get(0)?.f_div(inputs.get(1)?)?)))
+    Ok(one(move |inputs, mode| match mode {
+        Mode::Train => Ok(inputs.get(0)?.f_dropout(ratio.of(inputs)?, true)?),
+        Mode::Evaluate => Ok(inputs.get(0)?.shallow_clone()),
+    }))
 }
