@@ -104,11 +104,12 @@ impl<'a> Seen<'a> {
     fn pass(&mut self, node: &'a NodeProto, roles: &BTreeMap<&'a str, Role>) {
         let inputs = || node.input.iter().map(String::as_str).filter(|name| !name.is_empty());
         let outputs = node.output.iter().map(String::as_str);
-        if matches!(node.op_type(), "Shape" | "Size") || inputs().all(|name| self.plain.contains(name)) {
+        let alone = inputs().all(|name| self.plain.contains(name) || self.origins.contains_key(name));
+        let passes_none = matches!(node.op_type(), "Shape" | "Size") || alone && STEPS.contains(&node.op_type());
+        if passes_none || inputs().all(|name| self.plain.contains(name)) {
             self.plain.extend(outputs);
             return;
         }
-        let alone = inputs().all(|name| self.plain.contains(name) || self.origins.contains_key(name));
         if alone && !LAYERS.contains(&node.op_type()) {
             let origins: BTreeSet<&str> = (0..node.input.len()).flat_map(|index| self.origins(node, index)).collect();
             self.origins.extend(outputs.map(|output| (output, origins.clone())));
@@ -134,6 +135,10 @@ const LAYERS: [&str; 9] = [
     "MatMul",
     "RMSNormalization",
 ];
+
+/// Operators whose results move in steps, so that no gradient passes them.
+const STEPS: [&str; 11] =
+    ["Ceil", "Equal", "Floor", "Greater", "GreaterOrEqual", "IsNaN", "Less", "LessOrEqual", "Not", "Round", "Sign"];
 
 /// The roles that one node asks for.
 fn wanted<'a>(node: &NodeProto, seen: &Seen<'a>, weights: &Weights<'a>) -> Vec<(&'a str, Role)> {
