@@ -1,73 +1,15 @@
 //! From an ONNX model to a graph that is ready to run.
 
+use super::error::{BuildError, OLDEST_OPSET};
 use super::program::{Plan, Program, Slot, Step, plan};
 use super::reader::{Constants, Reader, Refusal};
 use super::roles::{self, Role, Weights};
-use super::{Graph, Parameter, operators, ops, values};
+use super::{Graph, Parameter, operators, ops, sequences, values};
 use gleaner::onnx::proto::NodeProto;
-use gleaner::onnx::{self, Classifier, Model, OutputKind};
+use gleaner::onnx::{Classifier, Model, OutputKind};
+use std::borrow::Cow;
 use std::collections::{BTreeMap, BTreeSet};
 use tch::{Device, Kind, TchError, Tensor};
-
-/// Before this version of the operator set, BatchNormalization and broadcasting meant other things.
-const OLDEST_OPSET: i64 = 9;
-
-/// Why a model cannot be trained.
-#[derive(Debug, thiserror::Error)]
-pub enum BuildError {
-    /// The model's file is not what it should be.
-    #[error(transparent)]
-    Model(#[from] onnx::Error),
-    /// The operator set is too old, or the model does not name one.
-    #[error(
-        "{file}: the operator set is of version {version}, but the trainer knows versions from {OLDEST_OPSET} on; \
-         export the model with a newer one, or convert it with onnx.version_converter"
-    )]
-    Opset {
-        /// The model's file.
-        file: String,
-        /// Its version; 0 if it says none.
-        version: i64,
-    },
-    /// An operator that the trainer does not know.
-    #[error(
-        "{file}: node {node:?}: the trainer does not know the operator {operator}; \
-         export a model that is made of {known}, or train with a command of your own (`trainer.command`)"
-    )]
-    Operator {
-        /// The model's file.
-        file: String,
-        /// The node's name.
-        node: String,
-        /// The operator, with its domain if it is not ONNX's own.
-        operator: String,
-        /// All known operators.
-        known: String,
-    },
-    /// An operator that is known, used in a way that is not.
-    #[error("{file}: node {node:?} ({operator}): {reason}")]
-    Refused {
-        /// The model's file.
-        file: String,
-        /// The node's name.
-        node: String,
-        /// The operator.
-        operator: String,
-        /// What is not supported.
-        reason: String,
-    },
-    /// Something about the graph as a whole.
-    #[error("{file}: {reason}")]
-    Graph {
-        /// The model's file.
-        file: String,
-        /// What is wrong, and the remedy.
-        reason: String,
-    },
-    /// libtorch could not take the weights.
-    #[error("the weights could not be moved into libtorch: {0}")]
-    Torch(#[from] TchError),
-}
 
 impl Program {
     /// Makes a program of any model, with its floating-point values on `device`.
@@ -85,11 +27,12 @@ impl Program {
         for name in inputs.iter().chain(&outputs) {
             slots.of(name);
         }
-        let constants = constants(model, device)?;
+        let mut constants = constants(model, device)?;
+        let nodes = sequences::resolve(&model.graph().node, &mut constants)?;
         for name in constants.keys() {
             slots.of(name);
         }
-        let steps = steps(model, version, &constants, &mut slots)?;
+        let steps = steps(model, &nodes, &constants, &mut slots)?;
         Ok(Self { steps, slots: slots.0, inputs, outputs, constants, device })
     }
 }
@@ -203,12 +146,18 @@ fn channels_last(weight: &Tensor) -> Result<Tensor, TchError> {
     laid_out.f_permute([0, 3, 1, 2])
 }
 
-fn steps(model: &Model, opset: i64, constants: &Constants, slots: &mut Slots) -> Result<Vec<Step>, BuildError> {
+fn steps(
+    model: &Model,
+    nodes: &[Cow<'_, NodeProto>],
+    constants: &Constants,
+    slots: &mut Slots,
+) -> Result<Vec<Step>, BuildError> {
     let graph = model.graph();
-    let read = graph.node.iter().flat_map(|node| &node.input).cloned();
+    let opset = model.opset().unwrap_or(0);
+    let read = nodes.iter().flat_map(|node| &node.input).cloned();
     let used: BTreeSet<String> = read.chain(graph.output.iter().map(|output| output.name().to_owned())).collect();
     let mut steps = Vec::new();
-    for (index, node) in graph.node.iter().enumerate().filter(|(_, node)| node.op_type() != "Constant") {
+    for (index, node) in nodes.iter().enumerate().filter(|(_, node)| node.op_type() != "Constant") {
         let name = label(index, node);
         let ours = matches!(node.domain(), "" | "ai.onnx");
         let Some(build) = ops::find(node.op_type()).filter(|_| ours) else {

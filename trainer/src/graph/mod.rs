@@ -3,7 +3,9 @@
 //! | file | owns |
 //! | --- | --- |
 //! | `build` | from an ONNX model to a program and its parameters |
+//! | `error` | why a model cannot be trained |
 //! | `untie` | giving every layer its own small weights where an exporter merged equal ones |
+//! | `sequences` | pieces of a tensor that an exporter put into a sequence |
 //! | `roles` | which weights train, which are running statistics, which stay |
 //! | `program` | the steps of a graph, and running them |
 //! | `values` | the values that stand in a model, as libtorch's tensors |
@@ -32,17 +34,19 @@
 //! Mean and variance of `BatchNormalization` follow the batches and are no weights.
 
 mod build;
+mod error;
 mod ops;
 mod program;
 mod reader;
 mod roles;
+mod sequences;
 mod untie;
 mod values;
 
 use program::{Plan, Slot};
 use tch::{Kind, TchError, Tensor};
 
-pub use build::BuildError;
+pub use error::BuildError;
 pub use program::Program;
 pub use roles::Role;
 pub use untie::untie;
