@@ -27,8 +27,9 @@
 //!   what acts on the image before the first trained layer is preprocessing, and a single number is a constant of the
 //!   architecture.
 //!
-//! Attention masks stay: a tensor that is added and holds nothing but zeros and numbers of -100 and below, both of them.
-//! Integers and truth values, such as an index of relative positions, stay, and so do values in `Constant` nodes.
+//! Attention masks stay: a tensor that is added, or is the bias of `Attention`, and holds nothing but zeros and numbers
+//! of -100 and below, both of them. Integers and truth values, such as an index of relative positions, stay, and so do
+//! values in `Constant` nodes.
 //!
 //! Weight decay acts on weights of `Conv`, `Gemm` and `MatMul` of two or more dimensions, and on nothing else.
 //! Mean and variance of `BatchNormalization` follow the batches and are no weights.

@@ -147,6 +147,8 @@ fn wanted<'a>(node: &NodeProto, seen: &Seen<'a>, weights: &Weights<'a>) -> Vec<(
     let plain = |name: &'a str| (name, Role::Trained { decays: false });
     let running = |name: &'a str| (name, Role::Running);
     let origins = |index: usize| seen.origins(node, index);
+    let several = |name: &&str| weights.get(name).is_some_and(|weight| weight.elements > 1);
+    let is_mask = |name: &&str| weights.get(name).is_some_and(|weight| weight.mask);
     match node.op_type() {
         "Conv" | "Gemm" => origins(1).map(trained).chain(origins(2).map(plain)).collect(),
         "MatMul" if origins(1).next().is_some() => origins(1).map(trained).collect(),
@@ -159,10 +161,8 @@ fn wanted<'a>(node: &NodeProto, seen: &Seen<'a>, weights: &Weights<'a>) -> Vec<(
             origins(1).chain(origins(2)).map(plain).collect()
         }
         "PRelu" => origins(1).map(plain).collect(),
-        "Attention" => origins(3).map(plain).collect(),
+        "Attention" => origins(3).filter(several).filter(|name| !is_mask(name)).map(plain).collect(),
         "Add" | "Mul" | "Concat" if seen.reaches(node) => {
-            let several = |name: &&str| weights.get(name).is_some_and(|weight| weight.elements > 1);
-            let is_mask = |name: &&str| weights.get(name).is_some_and(|weight| weight.mask);
             let joined = (0..node.input.len()).flat_map(origins).filter(several);
             joined.filter(|name| node.op_type() != "Add" || !is_mask(name)).map(plain).collect()
         }

@@ -3,7 +3,7 @@
 use super::super::reader::{Reader, Refusal};
 use super::{Compute, one};
 use crate::graph::Fault;
-use tch::Tensor;
+use tch::{Kind, Tensor};
 
 /// Query, key, value and mask; what language models need besides (caches, soft caps) is refused.
 pub(super) fn attention(node: &mut Reader<'_>) -> Result<Compute, Refusal> {
@@ -22,8 +22,13 @@ pub(super) fn attention(node: &mut Reader<'_>) -> Result<Compute, Refusal> {
     node.ignore("qk_matmul_output_mode");
     Ok(one(move |inputs, _| {
         let query = by_head(inputs.get(0)?, query_heads)?;
-        let (key, value) = (by_head(inputs.get(1)?, key_heads)?, by_head(inputs.get(2)?, key_heads)?);
-        let mask = inputs.maybe(3);
+        let kind = query.kind();
+        let key = by_head(inputs.get(1)?, key_heads)?.f_to_kind(kind)?;
+        let value = by_head(inputs.get(2)?, key_heads)?.f_to_kind(kind)?;
+        // What is added is of the same kind; truth values say what is seen.
+        let added =
+            |mask: &Tensor| if mask.kind() == Kind::Bool { Ok(mask.shallow_clone()) } else { mask.f_to_kind(kind) };
+        let mask = inputs.maybe(3).map(added).transpose()?;
         let grouped = query.size().get(1) != key.size().get(1);
         let attended = Tensor::f_scaled_dot_product_attention(&query, &key, &value, mask, 0.0, causal, scale, grouped)?;
         // What came as one row for all heads goes out as such.

@@ -82,6 +82,7 @@ pub(super) fn scatter_nd(node: &mut Reader<'_>) -> Result<Compute, Refusal> {
     Ok(one(move |inputs, _| {
         let input = inputs.get(0)?;
         let places = coordinates(&input.size(), inputs.get(1)?, 0, input.device())?;
-        Ok(input.f_index_put(&places, inputs.get(2)?, accumulate)?)
+        let updates = inputs.get(2)?.f_to_kind(input.kind())?.f_to_device(input.device())?;
+        Ok(input.f_index_put(&places, &updates, accumulate)?)
     }))
 }
