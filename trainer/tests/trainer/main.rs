@@ -15,3 +15,4 @@ mod schedule;
 mod scores;
 mod step;
 mod support;
+mod untie;
