@@ -26,7 +26,7 @@ FUZZ_SECONDS ?= 600
 CARGO := cargo
 BINARIES := target/release/gleaner target/release/gleaner-trainer
 
-.PHONY: all help runtime build install deb data demo bench-mine bench-cluster bench-pool bench-finds bench-accuracy bench-suspects test fuzz lint clean
+.PHONY: all help runtime build install deb data conformance demo bench-mine bench-cluster bench-pool bench-finds bench-accuracy bench-suspects test fuzz lint clean
 
 all: build  ## stage the native libraries and build both programs
 
@@ -47,6 +47,9 @@ deb: build  ## a Debian package, target/gleaner_VERSION_ARCHITECTURE.deb
 
 data:  ## Fashion-MNIST as PNG files and lists under data/fashion-mnist (FASHION_MNIST=FOLDER with idx files)
 	@$(PYTHON) scripts/fashion_mnist.py data/fashion-mnist $(FASHION_MNIST)
+
+conformance:  ## ONNX's own test cases of its operators under data/conformance, once
+	@$(PYTHON) scripts/stage_conformance.py data/conformance
 
 demo: build data  ## confidence, uniform and patent at the same cost on Fashion-MNIST (EPOCHS=n cuts them)
 	@$(PYTHON) scripts/demo.py --folder $(FOLDER) $(if $(EPOCHS),--epochs $(EPOCHS))
@@ -90,7 +93,7 @@ lint: runtime  ## formatting and lints
 	$(CARGO) fmt --all --check
 	$(CARGO) clippy --release --locked --workspace --all-targets -- -D warnings
 
-test: build data lint  ## lints and all tests
+test: build data conformance lint  ## lints and all tests
 	$(CARGO) test --release --locked --workspace
 
 # Needs `rustup toolchain install nightly` and `cargo install cargo-fuzz`. With AddressSanitizer; a single allocation of 2 GiB

@@ -41,6 +41,15 @@ impl Tensor {
     }
 }
 
+impl TryFrom<&TensorProto> for Tensor {
+    type Error = Problem;
+
+    /// The numbers of a tensor message whose data stand in it.
+    fn try_from(tensor: &TensorProto) -> Result<Self, Problem> {
+        read(tensor)
+    }
+}
+
 /// How many elements a claimed shape has.
 pub(super) fn count(tensor: &TensorProto) -> Result<u64, Problem> {
     let bad = || Problem::BadShape { name: tensor.name().to_owned(), dims: tensor.dims.clone() };

@@ -62,9 +62,9 @@ pub struct ForwardArguments {
     /// The ONNX graph
     #[arg(value_name = "MODEL.onnx")]
     pub model: PathBuf,
-    /// The graph's input as a .npy file of 32-bit floats
-    #[arg(long, value_name = "NAME=FILE.npy")]
-    pub input: String,
+    /// An input of the graph as a .npy file of 32-bit floats or 64-bit integers; repeated for further inputs
+    #[arg(long, value_name = "NAME=FILE.npy", required = true)]
+    pub input: Vec<String>,
     /// The folder in which every output appears as NAME.npy
     #[arg(short, long, value_name = "FOLDER")]
     pub output: PathBuf,

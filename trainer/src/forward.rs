@@ -1,36 +1,40 @@
 //! A forward pass for comparison with other runtimes.
 
 use crate::cli::ForwardArguments;
-use crate::graph::Graph;
+use crate::graph::Program;
 use crate::npy::{self, Array, Elements};
 use crate::{device, state};
 use anyhow::{Context, bail};
 use gleaner::files::publish;
-use gleaner::onnx::{Classifier, Model};
+use gleaner::onnx::Model;
 use std::path::Path;
 use tch::Tensor;
 
 /// Runs `gleaner-trainer forward`.
 pub fn run(arguments: &ForwardArguments) -> anyhow::Result<()> {
-    let Some((name, file)) = arguments.input.split_once('=') else {
-        bail!("--input {:?} has no '='; write NAME=FILE.npy", arguments.input);
-    };
     let device = device::choose();
     let model = Model::read(&arguments.model)?;
-    let classifier = Classifier::of(&model)?;
-    let graph = Graph::new(&model, &classifier, device)?;
-    if name != graph.input() {
-        bail!("{}: the input is called {:?}, not {name:?}", arguments.model.display(), graph.input());
+    let program = Program::new(&model, device)?;
+    let mut feeds = Vec::new();
+    for input in &arguments.input {
+        let Some((name, file)) = input.split_once('=') else {
+            bail!("--input {input:?} has no '='; write NAME=FILE.npy");
+        };
+        if !program.inputs().iter().any(|known| known == name) {
+            let known = program.inputs().join(", ");
+            bail!("{}: there is no input {name:?}; it has {known}", arguments.model.display());
+        }
+        let array = npy::read(Path::new(file))?;
+        let shape: Vec<i64> = array.shape.iter().map(|&extent| i64::try_from(extent).unwrap_or(i64::MAX)).collect();
+        let tensor = match &array.elements {
+            Elements::Floats(values) => Tensor::f_from_slice(values)?.f_to_device(device)?,
+            Elements::Integers(values) => Tensor::f_from_slice(values)?,
+        };
+        feeds.push((name, tensor.f_reshape(&shape)?));
     }
-    let array = npy::read(Path::new(file))?;
-    let Elements::Floats(values) = &array.elements else {
-        bail!("{file}: the graph takes 32-bit floats; save it as float32");
-    };
-    let shape: Vec<i64> = array.shape.iter().map(|&extent| i64::try_from(extent).unwrap_or(i64::MAX)).collect();
-    let images = Tensor::f_from_slice(values)?.f_reshape(&shape)?.f_to_device(device)?;
     let outputs = {
         let _no_gradients = tch::no_grad_guard();
-        graph.outputs(&images)?
+        program.evaluate(&feeds)?
     };
     for (name, tensor) in outputs {
         let shape = tensor.size().iter().map(|&extent| usize::try_from(extent).unwrap_or(0)).collect();

@@ -1,74 +1,40 @@
 //! From an ONNX model to a graph that is ready to run.
 
+use super::error::{BuildError, OLDEST_OPSET};
+use super::program::{Plan, Program, Slot, Step, plan};
 use super::reader::{Constants, Reader, Refusal};
-use super::roles::{self, Role, Shapes};
-use super::{Graph, Parameter, Plan, Slot, Step, ops, plan};
-use gleaner::onnx::proto::{NodeProto, tensor_proto::DataType};
-use gleaner::onnx::{self, Classifier, Model, OutputKind, Values};
+use super::roles::{self, Role, Weights};
+use super::{Graph, Parameter, operators, ops, sequences, values};
+use gleaner::onnx::proto::NodeProto;
+use gleaner::onnx::{Classifier, Model, OutputKind};
+use std::borrow::Cow;
 use std::collections::{BTreeMap, BTreeSet};
-use tch::{Device, TchError, Tensor};
+use tch::{Device, Kind, TchError, Tensor};
 
-/// Before this version of the operator set, BatchNormalization and broadcasting meant other things.
-const OLDEST_OPSET: i64 = 9;
-
-/// Constants longer than this are weights; they never shape the computation.
-const LONGEST_CONSTANT: usize = 64;
-
-/// Why a model cannot be trained.
-#[derive(Debug, thiserror::Error)]
-pub enum BuildError {
-    /// The model's file is not what it should be.
-    #[error(transparent)]
-    Model(#[from] onnx::Error),
-    /// The operator set is too old, or the model does not name one.
-    #[error(
-        "{file}: the operator set is of version {version}, but the trainer knows versions from {OLDEST_OPSET} on; \
-         export the model with a newer one, or convert it with onnx.version_converter"
-    )]
-    Opset {
-        /// The model's file.
-        file: String,
-        /// Its version; 0 if it says none.
-        version: i64,
-    },
-    /// An operator that the trainer does not know.
-    #[error(
-        "{file}: node {node:?}: the trainer does not know the operator {operator}; \
-         export a model that is made of {known}, or train with a command of your own (`trainer.command`)"
-    )]
-    Operator {
-        /// The model's file.
-        file: String,
-        /// The node's name.
-        node: String,
-        /// The operator, with its domain if it is not ONNX's own.
-        operator: String,
-        /// All known operators.
-        known: String,
-    },
-    /// An operator that is known, used in a way that is not.
-    #[error("{file}: node {node:?} ({operator}): {reason}")]
-    Refused {
-        /// The model's file.
-        file: String,
-        /// The node's name.
-        node: String,
-        /// The operator.
-        operator: String,
-        /// What is not supported.
-        reason: String,
-    },
-    /// Something about the graph as a whole.
-    #[error("{file}: {reason}")]
-    Graph {
-        /// The model's file.
-        file: String,
-        /// What is wrong, and the remedy.
-        reason: String,
-    },
-    /// libtorch could not take the weights.
-    #[error("the weights could not be moved into libtorch: {0}")]
-    Torch(#[from] TchError),
+impl Program {
+    /// Makes a program of any model, with its floating-point values on `device`.
+    ///
+    /// # Errors
+    /// Whatever the trainer does not understand is refused here, by node, operator and attribute.
+    pub fn new(model: &Model, device: Device) -> Result<Self, BuildError> {
+        let version = model.opset().unwrap_or(0);
+        if version < OLDEST_OPSET {
+            return Err(BuildError::Opset { file: model.file().to_owned(), version });
+        }
+        let inputs: Vec<String> = model.inputs().into_iter().map(|port| port.name).collect();
+        let outputs: Vec<String> = model.outputs().into_iter().map(|port| port.name).collect();
+        let mut slots = Slots::default();
+        for name in inputs.iter().chain(&outputs) {
+            slots.of(name);
+        }
+        let mut constants = constants(model, device)?;
+        let nodes = sequences::resolve(&model.graph().node, &mut constants)?;
+        for name in constants.keys() {
+            slots.of(name);
+        }
+        let steps = steps(model, &nodes, &constants, &mut slots)?;
+        Ok(Self { steps, slots: slots.0, inputs, outputs, constants, device })
+    }
 }
 
 impl Graph {
@@ -77,28 +43,21 @@ impl Graph {
     /// # Errors
     /// Whatever the trainer does not understand is refused here, by node, operator and attribute.
     pub fn new(model: &Model, classifier: &Classifier, device: Device) -> Result<Self, BuildError> {
-        let file = || model.file().to_owned();
-        let version = model.opset().unwrap_or(0);
-        if version < OLDEST_OPSET {
-            return Err(BuildError::Opset { file: file(), version });
-        }
-        let mut slots = Slots::default();
-        let input = slots.of(&classifier.input);
-        let (mut parameters, constants) = weights(model, device)?;
-        let homes: Vec<Slot> = parameters.iter().map(|parameter| slots.of(&parameter.name)).collect();
-        let steps = steps(model, version, &constants, &mut slots)?;
-        let outputs = model.outputs().into_iter().map(|port| (port.name.clone(), slots.of(&port.name))).collect();
-        let logits = slots.of(logits_name(model, classifier)?);
-        let logits_plan = plan(&steps, &[logits]);
-        retire(&mut parameters, &homes, &steps, &logits_plan);
+        let program = Program::new(model, device)?;
+        let name = logits_name(model, classifier)?;
+        let Some(logits) = program.slot(name) else {
+            let reason = format!("nothing computes the logits {name:?}; export the model again");
+            return Err(BuildError::Graph { file: model.file().to_owned(), reason });
+        };
+        let plan = plan(&program.steps, &[logits]);
+        let mut parameters = parameters(model, &program)?;
+        retire(&mut parameters, &program, &plan);
         for parameter in &mut parameters {
             if matches!(parameter.role, Role::Trained { .. }) {
                 parameter.tensor = parameter.tensor.f_set_requires_grad(true)?;
             }
         }
-        let input = (classifier.input.clone(), input);
-        let slots = slots.count();
-        Ok(Self { steps, slots, input, outputs, logits, logits_plan, parameters, homes, narrow: false })
+        Ok(Self { program, input: classifier.input.clone(), logits, plan, parameters, narrow: false })
     }
 }
 
@@ -111,48 +70,50 @@ impl Slots {
         let next = self.0.len();
         *self.0.entry(name.to_owned()).or_insert(next)
     }
-
-    fn count(&self) -> usize {
-        self.0.len()
-    }
 }
 
-/// Every floating-point value that stands in the model, with its role, and the small constants beside them.
-fn weights(model: &Model, device: Device) -> Result<(Vec<Parameter>, Constants), BuildError> {
+/// Every value that stands in the model, by name. Integers stay on the processor.
+fn constants(model: &Model, device: Device) -> Result<Constants, BuildError> {
     let graph = model.graph();
-    let constant_nodes = graph.node.iter().filter(|node| node.op_type() == "Constant");
-    let names = graph.initializer.iter().map(|tensor| tensor.name());
-    let names = names.chain(constant_nodes.filter_map(|node| node.output.first().map(String::as_str)));
+    let initializers = graph.initializer.iter().map(|tensor| (tensor.name(), tensor.data_type()));
+    let nodes = graph.node.iter().filter(|node| node.op_type() == "Constant");
+    let made = nodes.filter_map(|node| Some((node.output.first()?.as_str(), values::element_of_constant(node))));
     let convolutions = graph.node.iter().filter(|node| node.op_type() == "Conv");
     let kernels: BTreeSet<&str> = convolutions.filter_map(|node| node.input.get(1).map(String::as_str)).collect();
-    let mut constants = Constants::default();
-    let mut parameters = Vec::new();
-    for name in names {
-        let tensor = model.tensor(name)?;
-        let dims: Vec<i64> = tensor.dims.iter().map(|&extent| i64::try_from(extent).unwrap_or(i64::MAX)).collect();
-        match tensor.values {
-            Values::I64(values) => {
-                constants.integers.insert(name.to_owned(), values);
-            }
-            Values::F32(values) => {
-                let mut tensor = Tensor::f_from_slice(&values)?.f_reshape(&dims)?.f_to_device(device)?;
-                if device == Device::Cpu && dims.len() == 4 && kernels.contains(name) {
-                    tensor = channels_last(&tensor)?;
-                }
-                parameters.push(Parameter { name: name.to_owned(), tensor, role: Role::Fixed });
-                if values.len() <= LONGEST_CONSTANT {
-                    constants.floats.insert(name.to_owned(), values);
-                }
-            }
+    let mut constants = Constants::new();
+    for (name, element) in initializers.chain(made) {
+        let value = model.tensor(name)?;
+        let Some(kind) = values::kind(element) else {
+            return Err(BuildError::Graph {
+                file: model.file().to_owned(),
+                reason: format!(
+                    "value {name:?} is of a type that libtorch does not compute with; export it as float32"
+                ),
+            });
+        };
+        let mut tensor = values::tensor(&value, kind)?;
+        if matches!(kind, Kind::Float | Kind::Double | Kind::Half | Kind::BFloat16) {
+            tensor = tensor.f_to_device(device)?;
         }
+        if device == Device::Cpu && value.dims.len() == 4 && kernels.contains(name) {
+            tensor = channels_last(&tensor)?;
+        }
+        constants.insert(name.to_owned(), tensor);
     }
-    let initializers = graph.initializer.iter().filter_map(|tensor| {
-        let elements = tensor.dims.iter().try_fold(1usize, |all, &one| all.checked_mul(usize::try_from(one).ok()?))?;
-        let floating = !constants.integers.contains_key(tensor.name());
-        floating.then(|| (tensor.name(), (elements, tensor.dims.len())))
-    });
-    let shapes: Shapes<'_> = initializers.collect();
-    let roles = roles::assign(graph, &shapes).map_err(|conflict| BuildError::Graph {
+    Ok(constants)
+}
+
+/// Every floating-point initializer, with its role. It is the program's own tensor: what changes it,
+/// changes what the program computes.
+fn parameters(model: &Model, program: &Program) -> Result<Vec<Parameter>, BuildError> {
+    let graph = model.graph();
+    let stored = || graph.initializer.iter().filter_map(|tensor| program.constants.get_key_value(tensor.name()));
+    let floats = || stored().filter(|(_, tensor)| tensor.is_floating_point());
+    let mut weights = Weights::new();
+    for (name, tensor) in floats() {
+        weights.insert(name, roles::Weight::of(tensor)?);
+    }
+    let roles = roles::assign(graph, &weights).map_err(|conflict| BuildError::Graph {
         file: model.file().to_owned(),
         reason: format!(
             "initializer {:?} is a weight in one place and a running statistic at node {:?}; export the model again \
@@ -160,18 +121,18 @@ fn weights(model: &Model, device: Device) -> Result<(Vec<Parameter>, Constants),
             conflict.initializer, conflict.node
         ),
     })?;
-    for parameter in &mut parameters {
-        let Some(role) = roles.get(parameter.name.as_str()) else { continue };
-        let stored = graph.initializer.iter().find(|tensor| tensor.name() == parameter.name);
-        if stored.is_some_and(|tensor| tensor.data_type() != DataType::Float as i32) {
+    let mut parameters = Vec::new();
+    for (name, tensor) in floats() {
+        let role = roles.get(name.as_str()).copied().unwrap_or(Role::Fixed);
+        if role != Role::Fixed && tensor.kind() != Kind::Float {
             return Err(BuildError::Graph {
                 file: model.file().to_owned(),
-                reason: format!("weight {:?} is not of type float32; export the model in float32", parameter.name),
+                reason: format!("weight {name:?} is not of type float32; export the model in float32"),
             });
         }
-        parameter.role = *role;
+        parameters.push(Parameter { name: name.clone(), tensor: tensor.shallow_clone(), role });
     }
-    Ok((parameters, constants))
+    Ok(parameters)
 }
 
 /// The same weight, laid out in memory with its channels last. libtorch keeps to the layout of a convolution's weight, and
@@ -185,12 +146,18 @@ fn channels_last(weight: &Tensor) -> Result<Tensor, TchError> {
     laid_out.f_permute([0, 3, 1, 2])
 }
 
-fn steps(model: &Model, opset: i64, constants: &Constants, slots: &mut Slots) -> Result<Vec<Step>, BuildError> {
+fn steps(
+    model: &Model,
+    nodes: &[Cow<'_, NodeProto>],
+    constants: &Constants,
+    slots: &mut Slots,
+) -> Result<Vec<Step>, BuildError> {
     let graph = model.graph();
-    let read = graph.node.iter().flat_map(|node| &node.input).cloned();
+    let opset = model.opset().unwrap_or(0);
+    let read = nodes.iter().flat_map(|node| &node.input).cloned();
     let used: BTreeSet<String> = read.chain(graph.output.iter().map(|output| output.name().to_owned())).collect();
     let mut steps = Vec::new();
-    for (index, node) in graph.node.iter().enumerate().filter(|(_, node)| node.op_type() != "Constant") {
+    for (index, node) in nodes.iter().enumerate().filter(|(_, node)| node.op_type() != "Constant") {
         let name = label(index, node);
         let ours = matches!(node.domain(), "" | "ai.onnx");
         let Some(build) = ops::find(node.op_type()).filter(|_| ours) else {
@@ -199,11 +166,11 @@ fn steps(model: &Model, opset: i64, constants: &Constants, slots: &mut Slots) ->
                 file: model.file().to_owned(),
                 node: name,
                 operator,
-                known: ops::known(),
+                known: operators().join(", "),
             });
         };
         let mut reader = Reader::new(node, opset, constants, &used);
-        let compute = build(&mut reader).and_then(|compute| reader.finish().map(|()| compute));
+        let compute = build.compute(&mut reader).and_then(|compute| reader.finish(&compute).map(|()| compute));
         let compute = compute.map_err(|Refusal(reason)| BuildError::Refused {
             file: model.file().to_owned(),
             node: name.clone(),
@@ -211,9 +178,17 @@ fn steps(model: &Model, opset: i64, constants: &Constants, slots: &mut Slots) ->
             reason,
         })?;
         let inputs = node.input.iter().map(|input| (!input.is_empty()).then(|| slots.of(input))).collect();
-        let output = slots.of(node.output.first().map_or("", String::as_str));
+        let outputs = node.output.iter().map(|output| used.contains(output).then(|| slots.of(output))).collect();
         let multiplies = matches!(node.op_type(), "Conv" | "Gemm" | "MatMul");
-        steps.push(Step { label: format!("{name:?} ({})", node.op_type()), compute, multiplies, inputs, output });
+        let all_data = !ops::reads_lists(node.op_type());
+        steps.push(Step {
+            label: format!("{name:?} ({})", node.op_type()),
+            compute,
+            multiplies,
+            all_data,
+            inputs,
+            outputs,
+        });
     }
     Ok(steps)
 }
@@ -256,11 +231,11 @@ fn logits_name<'a>(model: &'a Model, classifier: &'a Classifier) -> Result<&'a s
 }
 
 /// Weights that the logits do not depend on stay as they are.
-fn retire(parameters: &mut [Parameter], homes: &[Slot], steps: &[Step], plan: &Plan) {
-    let chosen = plan.steps.iter().filter_map(|&index| steps.get(index));
+fn retire(parameters: &mut [Parameter], program: &Program, plan: &Plan) {
+    let chosen = plan.steps.iter().filter_map(|&index| program.steps.get(index));
     let needed: BTreeSet<Slot> = chosen.flat_map(|step| step.inputs.iter().flatten().copied()).collect();
-    for (parameter, home) in parameters.iter_mut().zip(homes) {
-        if !needed.contains(home) {
+    for parameter in parameters {
+        if program.slot(&parameter.name).is_none_or(|slot| !needed.contains(&slot)) {
             parameter.role = Role::Fixed;
         }
     }

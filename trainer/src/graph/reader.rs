@@ -1,7 +1,9 @@
-//! Reading one node: attributes, constant inputs, and the refusal of everything that nobody asked for.
+//! Reading one node: its attributes, and the refusal of everything that nobody asked for.
 
-use gleaner::onnx::proto::{AttributeProto, NodeProto, attribute_proto::AttributeType};
+use super::ops::Compute;
+use gleaner::onnx::proto::{AttributeProto, NodeProto, TensorProto, attribute_proto::AttributeType};
 use std::collections::{BTreeMap, BTreeSet};
+use tch::Tensor;
 
 /// Why a node cannot be trained, in words that follow its name.
 #[derive(Debug)]
@@ -13,12 +15,8 @@ impl Refusal {
     }
 }
 
-/// Constant values of the graph that shape the computation rather than flow through it.
-#[derive(Debug, Default)]
-pub(super) struct Constants {
-    pub integers: BTreeMap<String, Vec<i64>>,
-    pub floats: BTreeMap<String, Vec<f32>>,
-}
+/// The values that stand in the model, by name.
+pub(super) type Constants = BTreeMap<String, Tensor>;
 
 /// A node, read item by item. What is left unread at the end is refused.
 pub(super) struct Reader<'a> {
@@ -67,6 +65,11 @@ impl<'a> Reader<'a> {
         Ok(attribute.map(|attribute| String::from_utf8_lossy(attribute.s()).into_owned()))
     }
 
+    /// A tensor.
+    pub(super) fn tensor(&mut self, name: &str) -> Result<Option<&'a TensorProto>, Refusal> {
+        Ok(self.take(name, AttributeType::Tensor)?.and_then(|attribute| attribute.t.as_ref()))
+    }
+
     /// An attribute that may be there, but only with one value.
     pub(super) fn only(&mut self, name: &str, allowed: i64) -> Result<(), Refusal> {
         match self.integer(name)? {
@@ -87,46 +90,36 @@ impl<'a> Reader<'a> {
         self.node.input.len()
     }
 
-    /// The name of an input that is there.
-    pub(super) fn input(&self, index: usize) -> Option<&'a str> {
-        self.node.input.get(index).map(String::as_str).filter(|name| !name.is_empty())
+    /// How many outputs the node names.
+    pub(super) fn output_count(&self) -> usize {
+        self.node.output.len()
     }
 
-    /// The integers of an input that must be constant, if it is there.
-    pub(super) fn constant_integers(&self, index: usize, what: &str) -> Result<Option<Vec<i64>>, Refusal> {
-        self.constant(index, what, &self.constants.integers)
+    /// Whether an input is there.
+    pub(super) fn has_input(&self, index: usize) -> bool {
+        self.node.input.get(index).is_some_and(|name| !name.is_empty())
     }
 
-    /// The single number of an input that must be constant, if it is there.
-    pub(super) fn constant_float(&self, index: usize, what: &str) -> Result<Option<f64>, Refusal> {
-        match self.constant(index, what, &self.constants.floats)?.as_deref() {
-            None => Ok(None),
-            Some([value]) => Ok(Some(f64::from(*value))),
-            Some(values) => Err(Refusal::new(format!("{what} has {} values instead of one", values.len()))),
-        }
+    /// The value of an input that stands in the model.
+    pub(super) fn constant(&self, index: usize) -> Option<&'a Tensor> {
+        self.node.input.get(index).and_then(|name| self.constants.get(name))
     }
 
-    fn constant<T: Clone>(
-        &self,
-        index: usize,
-        what: &str,
-        among: &BTreeMap<String, Vec<T>>,
-    ) -> Result<Option<Vec<T>>, Refusal> {
-        let Some(name) = self.input(index) else { return Ok(None) };
-        among.get(name).cloned().map(Some).ok_or_else(|| {
-            Refusal::new(format!(
-                "{what} ({name:?}) is computed in the graph, but only a constant is supported; \
-                 simplify the model (for example with onnxsim) or export it again"
-            ))
-        })
+    /// Whether an output is there and something reads it.
+    pub(super) fn output_is_used(&self, index: usize) -> bool {
+        self.node.output.get(index).is_some_and(|name| !name.is_empty() && self.used.contains(name.as_str()))
     }
 
     /// Refuses attributes that nothing has read and further outputs that something reads.
-    pub(super) fn finish(self) -> Result<(), Refusal> {
+    pub(super) fn finish(self, compute: &Compute) -> Result<(), Refusal> {
         if let Some(name) = self.unread.keys().next() {
             return Err(Refusal::new(format!("attribute {name:?} is not supported")));
         }
-        match self.node.output.iter().skip(1).find(|name| !name.is_empty() && self.used.contains(name.as_str())) {
+        if matches!(compute, Compute::Several(_)) {
+            return Ok(());
+        }
+        let further = (1..self.output_count()).find(|&index| self.output_is_used(index));
+        match further.and_then(|index| self.node.output.get(index)) {
             None => Ok(()),
             Some(name) => Err(Refusal::new(format!("its output {name:?} is used, but only the first one is computed"))),
         }

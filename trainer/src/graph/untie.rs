@@ -2,13 +2,13 @@
 //!
 //! Exporters merge initializers of equal content. A fresh network is full of them: every BatchNormalization starts with
 //! scale 1, bias 0, mean 0 and variance 1, so that one tensor may serve as the bias of one layer and the running mean
-//! of ten others. Training them as one would be wrong, so each use gets a copy. Weights of two or more dimensions that
-//! are shared stay shared: there, sharing is meant.
+//! of ten others, or as the scales of several layers. Training them as one would be wrong, so each use gets a copy.
+//! Weights with two or more extents above 1 that are shared stay shared: there, sharing is meant.
 
 use gleaner::onnx::proto::{GraphProto, NodeProto, TensorProto};
 use std::collections::{BTreeMap, BTreeSet};
 
-/// Copies shared initializers of at most one dimension that act as bias, scale or running statistic, so that each use
+/// Copies shared initializers with at most one extent above 1 that act as bias, scale or running statistic, so that each use
 /// has its own; in models that must list weights among their inputs (`ir_version` below 4), the copies are listed, too.
 /// Does nothing to a graph that shares none.
 pub fn untie(graph: &mut GraphProto, ir_version: i64) {
@@ -17,7 +17,7 @@ pub fn untie(graph: &mut GraphProto, ir_version: i64) {
         .initializer
         .iter()
         .enumerate()
-        .filter(|(_, tensor)| tensor.dims.len() == 1)
+        .filter(|(_, tensor)| !tensor.dims.is_empty() && is_row(tensor))
         .map(|(place, tensor)| (tensor.name().to_owned(), place))
         .collect();
     let mut taken: BTreeSet<String> = names(graph);
@@ -48,6 +48,11 @@ pub fn untie(graph: &mut GraphProto, ir_version: i64) {
     }
 }
 
+/// Whether all numbers lie along one dimension.
+fn is_row(tensor: &TensorProto) -> bool {
+    tensor.dims.iter().filter(|&&extent| extent > 1).count() <= 1
+}
+
 /// An Identity of a small initializer becomes an initializer of its own.
 fn resolve_identities(graph: &mut GraphProto) {
     let outputs: BTreeSet<String> = graph.output.iter().map(|output| output.name().to_owned()).collect();
@@ -59,7 +64,7 @@ fn resolve_identities(graph: &mut GraphProto) {
         if node.op_type() != "Identity" || outputs.contains(output) {
             return true;
         }
-        let found = initializers.iter().chain(&added).find(|tensor| tensor.name() == input && tensor.dims.len() <= 1);
+        let found = initializers.iter().chain(&added).find(|tensor| tensor.name() == input && is_row(tensor));
         let Some(original) = found else { return true };
         let copy = TensorProto { name: Some(output.clone()), ..original.clone() };
         added.push(copy);
@@ -73,6 +78,8 @@ fn uses(node: &NodeProto) -> Vec<usize> {
     match node.op_type() {
         "Conv" | "Gemm" => vec![2],
         "BatchNormalization" => vec![1, 2, 3, 4],
+        "GroupNormalization" | "InstanceNormalization" | "LayerNormalization" | "RMSNormalization" => vec![1, 2],
+        "PRelu" => vec![1],
         "Add" | "Mul" => vec![0, 1],
         _ => Vec::new(),
     }

@@ -170,6 +170,20 @@ fn preprocessing_and_single_numbers_stay() {
 }
 
 #[test]
+fn tokens_positions_and_tables_train_and_masks_stay() {
+    let run = Run::new();
+    run.start("train-attention.onnx");
+    run.config(2, "batch: 4, learning_rate: 0.1, momentum: 0.0, weight_decay: 0.0, threads: 1");
+    two_images(&run);
+    run.manifest(&[("a.png", 0, 1.0), ("b.png", 1, 1.0)]);
+    run.trained("start.onnx", "out.onnx", 1, &[]);
+    for name in ["w", "token", "positions", "table", "scale", "offset", "head", "b"] {
+        assert_ne!(run.weights("out.onnx", name), run.weights("start.onnx", name), "{name}");
+    }
+    assert_eq!(run.weights("out.onnx", "mask"), run.weights("start.onnx", "mask"));
+}
+
+#[test]
 fn dropout_drops_and_repeats() {
     let run = Run::new();
     run.start("train-dropout.onnx");

@@ -5,6 +5,7 @@
 #![allow(clippy::unwrap_used, clippy::expect_used, clippy::panic)]
 
 mod agreement;
+mod conformance;
 mod doorstep;
 mod learning;
 mod npy;
@@ -14,3 +15,4 @@ mod schedule;
 mod scores;
 mod step;
 mod support;
+mod untie;

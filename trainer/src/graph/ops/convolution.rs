@@ -2,7 +2,7 @@
 
 use super::super::reader::{Reader, Refusal};
 use super::window::{Window, positive};
-use super::{Compute, Inputs};
+use super::{Compute, Inputs, one};
 use crate::graph::Fault;
 use tch::Tensor;
 
@@ -13,7 +13,7 @@ pub(super) fn convolution(node: &mut Reader<'_>) -> Result<Compute, Refusal> {
         return Err(Refusal::new(format!("attribute \"group\" is {groups}; it must be 1 or more")));
     }
     let window = Window::read(node)?;
-    Ok(Box::new(move |inputs, _| compute(inputs, &window, &declared, groups)))
+    Ok(one(move |inputs, _| compute(inputs, &window, &declared, groups)))
 }
 
 fn compute(inputs: Inputs<'_>, window: &Window, declared: &[i64], groups: i64) -> Result<Tensor, Fault> {

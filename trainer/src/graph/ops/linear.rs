@@ -1,14 +1,15 @@
 //! Products of matrices.
 
 use super::super::reader::{Reader, Refusal};
-use super::Compute;
+use super::{Compute, one};
+use tch::Tensor;
 
 pub(super) fn gemm(node: &mut Reader<'_>) -> Result<Compute, Refusal> {
     let alpha = node.float("alpha")?.unwrap_or(1.0);
     let beta = node.float("beta")?.unwrap_or(1.0);
     let transpose_left = node.integer("transA")?.unwrap_or(0) != 0;
     let transpose_right = node.integer("transB")?.unwrap_or(0) != 0;
-    Ok(Box::new(move |inputs, _| {
+    Ok(one(move |inputs, _| {
         let (mut left, mut right) = (inputs.get(0)?.shallow_clone(), inputs.get(1)?.shallow_clone());
         if transpose_left {
             left = left.f_transpose(0, 1)?;
@@ -27,6 +28,7 @@ pub(super) fn gemm(node: &mut Reader<'_>) -> Result<Compute, Refusal> {
     }))
 }
 
-pub(super) fn matmul(_: &mut Reader<'_>) -> Result<Compute, Refusal> {
-    Ok(Box::new(|inputs, _| Ok(inputs.get(0)?.f_matmul(inputs.get(1)?)?)))
+pub(super) fn einsum(node: &mut Reader<'_>) -> Result<Compute, Refusal> {
+    let Some(equation) = node.text("equation")? else { return Err(Refusal::new("attribute \"equation\" is missing")) };
+    Ok(one(move |inputs, _| Ok(Tensor::f_einsum(&equation, &inputs.all()?, None::<&[i64]>)?)))
 }

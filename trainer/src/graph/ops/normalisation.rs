@@ -1,8 +1,9 @@
-//! Batch normalisation.
+//! Normalisation.
 
 use super::super::reader::{Reader, Refusal};
-use super::Compute;
+use super::{Compute, Inputs, axis_of, one, several};
 use crate::graph::{Fault, Mode};
+use tch::{TchError, Tensor};
 
 /// ONNX's defaults.
 const EPSILON: f64 = 1e-5;
@@ -16,7 +17,7 @@ pub(super) fn batch(node: &mut Reader<'_>) -> Result<Compute, Refusal> {
     node.only("training_mode", 0)?;
     let epsilon = node.float("epsilon")?.unwrap_or(EPSILON);
     let momentum = node.float("momentum")?.unwrap_or(MOMENTUM);
-    Ok(Box::new(move |inputs, mode| {
+    Ok(one(move |inputs, mode| {
         let image = inputs.get(0)?;
         let training = mode == Mode::Train;
         if training && values_per_channel(&image.size()) < 2 {
@@ -32,6 +33,84 @@ pub(super) fn batch(node: &mut Reader<'_>) -> Result<Compute, Refusal> {
             epsilon,
             true,
         )?)
+    }))
+}
+
+/// Over the axes from the given one on, the last by default. The further outputs are mean and inverse deviation.
+pub(super) fn layer(node: &mut Reader<'_>) -> Result<Compute, Refusal> {
+    let axis = node.integer("axis")?.unwrap_or(-1);
+    let epsilon = node.float("epsilon")?.unwrap_or(EPSILON);
+    // Statistics are always computed in 32 bits.
+    node.ignore("stash_type");
+    if (1..3).any(|index| node.output_is_used(index)) {
+        return Ok(several(move |inputs, _| {
+            let (input, shape) = (inputs.get(0)?, normalised(inputs, axis)?);
+            let (result, mean, deviation) =
+                input.f_native_layer_norm(shape, inputs.maybe(1), inputs.maybe(2), epsilon)?;
+            Ok(vec![result, mean, deviation])
+        }));
+    }
+    Ok(one(move |inputs, _| {
+        let (input, scale) = (inputs.get(0)?, inputs.get(1)?);
+        let shape = normalised(inputs, axis)?;
+        let input = input.f_to_kind(scale.kind())?;
+        let own = |weight: &Tensor| weight.size() == shape;
+        if own(scale) && inputs.maybe(2).is_none_or(own) {
+            return Ok(input.f_layer_norm(&shape, Some(scale), inputs.maybe(2), epsilon, true)?);
+        }
+        // libtorch wants scale and bias of just that shape; ONNX spreads them.
+        let scaled = input.f_layer_norm(&shape, None::<&Tensor>, None, epsilon, true)?.f_mul(scale)?;
+        Ok(inputs.maybe(2).map_or_else(|| Ok(scaled.shallow_clone()), |bias| scaled.f_add(bias))?)
+    }))
+}
+
+/// By the root of the mean of squares, over the axes from the given one on.
+pub(super) fn root_mean_square(node: &mut Reader<'_>) -> Result<Compute, Refusal> {
+    let axis = node.integer("axis")?.unwrap_or(-1);
+    let epsilon = node.float("epsilon")?.unwrap_or(EPSILON);
+    node.ignore("stash_type");
+    Ok(one(move |inputs, _| {
+        let (scale, shape) = (inputs.get(1)?, normalised(inputs, axis)?);
+        let input = inputs.get(0)?.f_to_kind(scale.kind())?;
+        Ok(input.f_rms_norm(shape, None::<&Tensor>, epsilon)?.f_mul(scale)?)
+    }))
+}
+
+fn normalised(inputs: Inputs<'_>, axis: i64) -> Result<Vec<i64>, Fault> {
+    let size = inputs.get(0)?.size();
+    let from = usize::try_from(axis_of(axis, size.len())?).unwrap_or(0);
+    Ok(size.into_iter().skip(from).collect())
+}
+
+/// Up to version 20 of the operator set scale and bias are one number a group, afterwards one a channel.
+pub(super) fn group(node: &mut Reader<'_>) -> Result<Compute, Refusal> {
+    let Some(groups) = node.integer("num_groups")?.filter(|&groups| groups > 0) else {
+        return Err(Refusal::new("attribute \"num_groups\" is missing; it must be 1 or more"));
+    };
+    let epsilon = node.float("epsilon")?.unwrap_or(EPSILON);
+    node.ignore("stash_type");
+    let by_group = node.opset < 21;
+    Ok(one(move |inputs, _| {
+        let channels = inputs.get(0)?.size().get(1).copied().unwrap_or(0);
+        let spread = |weight: &Tensor| -> Result<Tensor, TchError> {
+            if by_group {
+                weight.f_unsqueeze(1)?.f_expand([groups, channels / groups], false)?.f_reshape([-1])
+            } else {
+                Ok(weight.shallow_clone())
+            }
+        };
+        let (scale, bias) = (spread(inputs.get(1)?)?, spread(inputs.get(2)?)?);
+        let input = inputs.get(0)?.f_to_kind(scale.kind())?;
+        Ok(input.f_group_norm(groups, Some(&scale), Some(&bias), epsilon, true)?)
+    }))
+}
+
+pub(super) fn instance(node: &mut Reader<'_>) -> Result<Compute, Refusal> {
+    let epsilon = node.float("epsilon")?.unwrap_or(EPSILON);
+    Ok(one(move |inputs, _| {
+        let (scale, bias) = (inputs.get(1)?, inputs.get(2)?);
+        let input = inputs.get(0)?.f_to_kind(scale.kind())?;
+        Ok(input.f_instance_norm(Some(scale), Some(bias), None, None, true, 0.0, epsilon, true)?)
     }))
 }
 

@@ -2,9 +2,9 @@
 
 use super::super::reader::{Reader, Refusal};
 use super::window::{Fitted, Window, for_pad, positive, span};
-use super::{Compute, Inputs};
+use super::{Compute, Inputs, one};
 use crate::graph::Fault;
-use tch::{Kind, Tensor};
+use tch::{Kind, TchError, Tensor};
 
 /// What the pools over windows have in common.
 struct Pool {
@@ -16,9 +16,9 @@ struct Pool {
 impl Pool {
     fn read(node: &mut Reader<'_>) -> Result<Self, Refusal> {
         let kernel = positive(node, "kernel_shape")?;
-        if kernel.len() != 2 {
+        if !(1..=3).contains(&kernel.len()) {
             return Err(Refusal::new(format!(
-                "attribute \"kernel_shape\" is {kernel:?}; only pooling over two axes is supported"
+                "attribute \"kernel_shape\" is {kernel:?}; only pooling over one to three axes is supported"
             )));
         }
         let ceil = node.integer("ceil_mode")?.unwrap_or(0) != 0;
@@ -56,6 +56,28 @@ impl Pool {
         Ok((fitted, extension))
     }
 
+    fn greatest(&self, image: &Tensor, fitted: &Fitted, padding: &[i64]) -> Result<Tensor, TchError> {
+        let (kernel, strides, dilations) = (&self.kernel, &fitted.strides, &fitted.dilations);
+        match kernel.len() {
+            1 => image.f_max_pool1d(kernel, strides, padding, dilations, false),
+            2 => image.f_max_pool2d(kernel, strides, padding, dilations, false),
+            _ => image.f_max_pool3d(kernel, strides, padding, dilations, false),
+        }
+    }
+
+    /// The sum over each window: a convolution of every channel by itself with ones.
+    fn sums(&self, image: &Tensor, fitted: &Fitted) -> Result<Tensor, TchError> {
+        let size = image.size();
+        let (outer, extents) = size.split_at(2.min(size.len()));
+        let ones = Tensor::f_ones([&[1, 1], self.kernel.as_slice()].concat(), (image.kind(), image.device()))?;
+        let none = vec![0; self.kernel.len()];
+        let planes = image.f_reshape([&[-1, 1], extents].concat())?;
+        let (strides, dilations) = (&fitted.strides, &fitted.dilations);
+        let sums = planes.f_convolution(&ones, None::<&Tensor>, strides, &none, dilations, false, &none, 1)?;
+        let reduced = sums.size();
+        sums.f_reshape([outer, reduced.get(2..).unwrap_or_default()].concat())
+    }
+
     /// Whether libtorch's own pooling counts exactly as ONNX does here, and its padding if so.
     fn plain(&self, fitted: &Fitted) -> Option<Vec<i64>> {
         let padding = fitted.symmetric()?;
@@ -67,33 +89,29 @@ impl Pool {
 pub(super) fn maximum(node: &mut Reader<'_>) -> Result<Compute, Refusal> {
     node.only("storage_order", 0)?;
     let pool = Pool::read(node)?;
-    Ok(Box::new(move |inputs, _| {
+    Ok(one(move |inputs, _| {
         let image = inputs.get(0)?;
         let (fitted, extension) = pool.fit(image)?;
-        let dilations = &fitted.dilations;
         if let Some(padding) = pool.plain(&fitted) {
-            return Ok(image.f_max_pool2d(&pool.kernel, &fitted.strides, padding, dilations, false)?);
+            return Ok(pool.greatest(image, &fitted, &padding)?);
         }
         let pads = joined(&fitted.pads, &extension);
         let padded = image.f_pad(for_pad(&pads), "constant", f64::NEG_INFINITY)?;
-        Ok(padded.f_max_pool2d(&pool.kernel, &fitted.strides, [0, 0], dilations, false)?)
+        Ok(pool.greatest(&padded, &fitted, &vec![0; pool.kernel.len()])?)
     }))
 }
 
 pub(super) fn average(node: &mut Reader<'_>) -> Result<Compute, Refusal> {
     let count_padding = node.integer("count_include_pad")?.unwrap_or(0) != 0;
-    if node.integers("dilations")?.is_some_and(|dilations| dilations.iter().any(|&dilation| dilation != 1)) {
-        return Err(Refusal::new("attribute \"dilations\" is supported with the value 1 only"));
-    }
     let pool = Pool::read(node)?;
-    Ok(Box::new(move |inputs, _| {
+    Ok(one(move |inputs, _| {
         let image = inputs.get(0)?;
         let (fitted, extension) = pool.fit(image)?;
-        if let Some(padding) = pool.plain(&fitted) {
+        let dilated = fitted.dilations.iter().any(|&dilation| dilation != 1);
+        if let Some(padding) = pool.plain(&fitted).filter(|padding| padding.len() == 2 && !dilated) {
             return Ok(image.f_avg_pool2d(&pool.kernel, &fitted.strides, padding, false, count_padding, None)?);
         }
         // The sum over each window divided by the number of pixels that count in it.
-        let sum = |padded: &Tensor| padded.f_avg_pool2d(&pool.kernel, &fitted.strides, [0, 0], false, true, 1);
         let pads = joined(&fitted.pads, &extension);
         let mut shape = image.size();
         shape.iter_mut().take(2).for_each(|extent| *extent = 1);
@@ -104,20 +122,20 @@ pub(super) fn average(node: &mut Reader<'_>) -> Result<Compute, Refusal> {
         } else {
             pixels.f_constant_pad_nd(for_pad(&pads))?
         };
-        let total = sum(&image.f_constant_pad_nd(for_pad(&pads))?)?;
-        Ok(total.f_div(&sum(&counted)?)?)
+        let total = pool.sums(&image.f_constant_pad_nd(for_pad(&pads))?, &fitted)?;
+        Ok(total.f_div(&pool.sums(&counted, &fitted)?)?)
     }))
 }
 
 pub(super) fn global_average(_: &mut Reader<'_>) -> Result<Compute, Refusal> {
-    Ok(Box::new(|inputs, _| {
+    Ok(one(|inputs, _| {
         let (image, axes) = spatial(inputs)?;
         Ok(image.f_mean_dim(axes, true, None::<Kind>)?)
     }))
 }
 
 pub(super) fn global_max(_: &mut Reader<'_>) -> Result<Compute, Refusal> {
-    Ok(Box::new(|inputs, _| {
+    Ok(one(|inputs, _| {
         let (image, axes) = spatial(inputs)?;
         Ok(image.f_amax(axes, true)?)
     }))

@@ -1,7 +1,7 @@
 //! Softmax and its logarithm.
 
 use super::super::reader::{Reader, Refusal};
-use super::{Compute, axis_of};
+use super::{Compute, axis_of, one};
 use crate::graph::Fault;
 use tch::{Kind, TchError, Tensor};
 
@@ -19,13 +19,13 @@ fn along(node: &mut Reader<'_>, apply: fn(&Tensor, i64) -> Result<Tensor, TchErr
     let named = node.integer("axis")?;
     if node.opset >= 13 {
         let axis = named.unwrap_or(-1);
-        return Ok(Box::new(move |inputs, _| {
+        return Ok(one(move |inputs, _| {
             let input = inputs.get(0)?;
             Ok(apply(input, axis_of(axis, input.dim())?)?)
         }));
     }
     let axis = named.unwrap_or(1);
-    Ok(Box::new(move |inputs, _| {
+    Ok(one(move |inputs, _| {
         let input = inputs.get(0)?;
         let size = input.size();
         let from = usize::try_from(axis_of(axis, size.len())?).unwrap_or(0);
