@@ -7,6 +7,7 @@ use std::sync::Arc;
 use anyhow::Context;
 
 use super::Configured;
+use crate::causes;
 use crate::config::Config;
 use crate::ledger::Outcome;
 use crate::service::{self, Ended, Reread};
@@ -17,7 +18,7 @@ pub type Arguments = Configured;
 /// Runs `gleaner run`: until a stop rule applies (exit code 0) or a signal comes (0 as well: the next start continues).
 pub fn main(arguments: &Arguments) -> anyhow::Result<ExitCode> {
     let again = arguments.clone();
-    let reread: Reread = Arc::new(move || config(&again).map_err(|error| format!("{error:#}")));
+    let reread: Reread = Arc::new(move || config(&again).map_err(|error| causes::told(&error)));
     let interrupted = || println!("interrupted; the same command continues the run");
     if let Some(outcome) = serve(config(arguments)?, Some(reread), interrupted)? {
         println!("ended by {}", outcome.reason);

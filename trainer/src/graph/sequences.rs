@@ -48,9 +48,10 @@ fn limits(maker: &NodeProto, reader: &NodeProto, constants: &Constants) -> Optio
         return (place >= 0).then_some((start, start.checked_add(size)?));
     }
     let sizes = Vec::<i64>::try_from(sizes).ok()?;
-    let place = usize::try_from(if place < 0 { place + i64::try_from(sizes.len()).ok()? } else { place }).ok()?;
-    let start: i64 = sizes.get(..place)?.iter().sum();
-    Some((start, start + sizes.get(place)?))
+    let place =
+        usize::try_from(if place < 0 { place.checked_add(i64::try_from(sizes.len()).ok()?)? } else { place }).ok()?;
+    let start = sizes.get(..place)?.iter().try_fold(0_i64, |start, size| start.checked_add(*size))?;
+    Some((start, start.checked_add(*sizes.get(place)?)?))
 }
 
 fn slice(
