@@ -5,6 +5,7 @@
 //! typed values out of it and collects what is wrong (`reader`, `values`), `sections` says, key by key, what there is,
 //! and `checks` holds sections against each other.
 
+mod augment;
 mod auto;
 mod checks;
 mod choosing;
@@ -17,16 +18,19 @@ mod sections;
 mod templates;
 #[cfg(test)]
 mod tests;
+mod train;
 mod tree;
 mod types;
 mod values;
 mod words;
 
+pub use augment::AugmentConfig;
 pub use auto::OrAuto;
 pub use choosing::*;
 pub use problem::{ConfigError, Problem};
 pub use reload::{Reloaded, changed_keys};
 pub use templates::{HOOK_PLACEHOLDERS, PLACEHOLDERS};
+pub use train::TrainConfig;
 pub use types::*;
 pub use words::{
     ClusterDistance, ClusterMode, Crop, Device, Links, ListFormat, ListPaths, Others, Policy, Precision, Resize,

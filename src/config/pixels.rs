@@ -1,15 +1,16 @@
 //! The section `pixels`: the one preprocessing, and what one image may take.
 
+use super::augment::augment;
 use super::problem::Fault;
 use super::reader::{Section, count};
 use super::tree::{Node, Value};
-use super::types::{AugmentConfig, PixelsConfig};
+use super::types::PixelsConfig;
 use super::values::{FRACTION, POSITIVE, Read};
 use super::words::{Crop, Resize};
 use std::ops::Bound;
 
 /// Side of an image beyond which a size is surely a slip.
-const LARGEST_SIDE: u32 = 16_384;
+pub(super) const LARGEST_SIDE: u32 = 16_384;
 
 pub(super) fn pixels(s: &Section<'_>) -> PixelsConfig {
     let size = s.required("size", "[224, 224]", |node| {
@@ -32,10 +33,7 @@ pub(super) fn pixels(s: &Section<'_>) -> PixelsConfig {
         resize: s.word("resize", Resize::Bilinear),
         crop,
         crop_fraction: s.number("crop_fraction", 1.0, FRACTION),
-        augment: s.section("augment", |s| AugmentConfig {
-            flip: s.flag("flip", false),
-            pad: s.count("pad", 0, 0..=LARGEST_SIDE),
-        }),
+        augment: s.section("augment", augment),
         max_megapixels: s.number("max_megapixels", 100.0, POSITIVE),
         max_file_mib: s.number("max_file_mib", 256.0, POSITIVE),
     };

@@ -6,17 +6,17 @@ use super::problem::Fault;
 use super::programs;
 use super::reader::{Section, count};
 use super::templates;
+use super::train::train;
 use super::tree::Node;
 use super::types::*;
 use super::values::{BELOW_ONE, FRACTION, NOT_NEGATIVE, POSITIVE, Read, SHARE};
 use super::words::{
-    ClusterDistance, ClusterMode, Device, Links, ListFormat, ListPaths, Others, Policy, Precision, ScanAugment,
-    TrainPrecision, Watch,
+    ClusterDistance, ClusterMode, Device, Links, ListFormat, ListPaths, Others, Policy, Precision, ScanAugment, Watch,
 };
 use std::time::Duration;
 
-const LARGEST_BATCH: u32 = 1_048_576;
-const MOST_THREADS: u32 = 4_096;
+pub(super) const LARGEST_BATCH: u32 = 1_048_576;
+pub(super) const MOST_THREADS: u32 = 4_096;
 const MOST_GROUPS: u32 = 1_000_000;
 /// As far as is counted how often an image was scored.
 const MOST_SCORES: u32 = 255;
@@ -137,18 +137,6 @@ fn lists(s: &Section<'_>) -> ListsConfig {
 
 fn format(item: &Node) -> Read<ListFormat> {
     item.word().map_err(|fault| fault.of_item(item.place))
-}
-
-fn train(s: &Section<'_>) -> TrainConfig {
-    TrainConfig {
-        batch: s.count("batch", 128, 1..=LARGEST_BATCH),
-        learning_rate: s.number("learning_rate", 0.05, POSITIVE),
-        momentum: s.number("momentum", 0.9, BELOW_ONE),
-        weight_decay: s.number("weight_decay", 0.0005, SHARE),
-        warmup: s.number("warmup", 0.05, BELOW_ONE),
-        threads: s.count("threads", 0, 0..=MOST_THREADS),
-        precision: s.word("precision", TrainPrecision::Fp32),
-    }
 }
 
 fn score(s: &Section<'_>) -> ScoreConfig {

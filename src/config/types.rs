@@ -1,9 +1,11 @@
 //! The config as plain data. Every number's default stands in `sections.rs`; units and ranges are said here.
 
+use super::augment::AugmentConfig;
 use super::auto::OrAuto;
 use super::choosing::*;
 use super::templates;
-use super::words::{Crop, Device, Links, ListFormat, ListPaths, Policy, Precision, Resize, TrainPrecision, Watch};
+use super::train::TrainConfig;
+use super::words::{Crop, Device, Links, ListFormat, ListPaths, Policy, Precision, Resize, Watch};
 use serde::ser::{Serialize, SerializeStruct, Serializer};
 use std::path::PathBuf;
 use std::time::Duration;
@@ -91,15 +93,6 @@ pub struct PixelsConfig {
     pub max_megapixels: f64,
     /// MiB that an image's file may have; above 0.
     pub max_file_mib: f64,
-}
-
-/// Random changes of an image in training.
-#[derive(Clone, Debug, PartialEq, Eq, serde::Serialize)]
-pub struct AugmentConfig {
-    /// Mirror left and right with probability one half.
-    pub flip: bool,
-    /// Pixels of padding around the image before a random crop of the input's size; 0 = no random crop.
-    pub pad: u32,
 }
 
 /// Where decoded images are kept.
@@ -232,25 +225,6 @@ pub struct HooksConfig {
     /// A hook that takes longer is ended; at least a second.
     #[serde(serialize_with = "duration")]
     pub timeout: Duration,
-}
-
-/// The built-in trainer's settings: stochastic gradient descent with momentum.
-#[derive(Clone, Debug, PartialEq, serde::Serialize)]
-pub struct TrainConfig {
-    /// Images a step; at least 1.
-    pub batch: u32,
-    /// The highest learning rate; above 0.
-    pub learning_rate: f64,
-    /// In [0, 1).
-    pub momentum: f64,
-    /// In [0, 1].
-    pub weight_decay: f64,
-    /// Share of the planned work in which the learning rate rises, in [0, 1).
-    pub warmup: f64,
-    /// 0 = all cores.
-    pub threads: u32,
-    /// How wide the numbers are in convolutions and matrix products.
-    pub precision: TrainPrecision,
 }
 
 /// The scoring session's settings.
