@@ -6,8 +6,11 @@ use std::process::ExitCode;
 use anyhow::Context;
 use clap::{Args, Subcommand, ValueEnum};
 
+use crate::config::Config;
 use crate::onnx::start::{self, Stem};
-use crate::onnx::{Model, Report};
+use crate::onnx::training::{Selection, TrainingReport};
+use crate::onnx::{Classifier, Model, Report};
+use crate::settings;
 
 /// Arguments of `gleaner model`.
 #[derive(Args, Debug)]
@@ -20,11 +23,10 @@ pub struct Arguments {
 enum Action {
     /// Write a starting graph with random weights
     New(New),
-    /// Say what a graph takes and gives: inputs, outputs, opset, parameters, where its embedding is
-    Inspect {
-        /// The ONNX file
-        file: PathBuf,
-    },
+    /// Say what a graph takes and gives, where its embedding is, and which of its weights the built-in trainer trains
+    ///
+    /// The names of the weights are what the patterns of `train.freeze` and `train.only` are matched with.
+    Inspect(Inspect),
 }
 
 #[derive(Args, Debug)]
@@ -48,6 +50,18 @@ struct New {
     output: PathBuf,
 }
 
+#[derive(Args, Debug)]
+struct Inspect {
+    /// The ONNX file
+    file: PathBuf,
+    /// A config, whose `train.freeze` and `train.only` are applied
+    #[arg(short, long, value_name = "FILE")]
+    config: Option<PathBuf>,
+    /// Set a key of the config from here, as in --set 'train.only=["fc.*"]'; may be given more than once
+    #[arg(long, value_name = "KEY=VALUE", requires = "config")]
+    set: Vec<String>,
+}
+
 #[derive(Clone, Copy, Debug, ValueEnum)]
 enum Network {
     /// Three blocks of convolution, batch normalisation and ReLU: 94,000 parameters at 10 classes
@@ -68,12 +82,23 @@ enum StemName {
 pub fn main(arguments: &Arguments) -> anyhow::Result<ExitCode> {
     match &arguments.action {
         Action::New(new) => make(new)?,
-        Action::Inspect { file } => {
-            let model = Model::read(file)?;
-            print!("{}", Report::of(&model));
-        }
+        Action::Inspect(arguments) => inspect(arguments)?,
     }
     Ok(ExitCode::SUCCESS)
+}
+
+fn inspect(arguments: &Inspect) -> anyhow::Result<()> {
+    let selection = match &arguments.config {
+        Some(config) => settings::selection(&Config::load(config, &arguments.set)?),
+        None => Selection::default(),
+    };
+    let model = Model::read(&arguments.file)?;
+    print!("{}", Report::of(&model));
+    // What is no classifier was said to be none, with the reason.
+    if Classifier::of(&model).is_ok() {
+        print!("{}", TrainingReport::of(model, &selection)?);
+    }
+    Ok(())
 }
 
 fn make(new: &New) -> anyhow::Result<()> {

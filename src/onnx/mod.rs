@@ -16,6 +16,7 @@
 //! | [`keep_outputs`] | only what is asked for comes out |
 //! | [`to_half`] | 16-bit floats from the image to the outputs |
 //! | [`start`] | graphs to begin with, with random weights |
+//! | [`training`] | what training does to a graph: which weights train, and which stay |
 //! | [`Report`] | what `inspect` prints |
 
 #[allow(missing_docs, clippy::all, clippy::pedantic, clippy::nursery)]
@@ -44,6 +45,7 @@ mod model;
 mod port;
 pub mod start;
 mod tensor;
+pub mod training;
 mod walk;
 
 pub use attribute::{
@@ -57,7 +59,7 @@ pub use fold::{Arithmetic, PixelInput, fold_pixels};
 pub use half::to_half;
 pub use inspect::Report;
 pub use keep::keep_outputs;
-pub use model::{Model, Parameter, Role};
+pub use model::Model;
 pub use port::{Dim, Port};
 pub use tensor::{Tensor, Values};
 

@@ -10,6 +10,8 @@ mod keeping;
 mod reading;
 mod starting;
 mod tensors;
+mod training;
+mod untying;
 
 use std::path::PathBuf;
 

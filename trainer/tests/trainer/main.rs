@@ -7,6 +7,7 @@
 mod agreement;
 mod conformance;
 mod doorstep;
+mod freezing;
 mod learning;
 mod npy;
 mod refusal;
@@ -15,4 +16,3 @@ mod schedule;
 mod scores;
 mod step;
 mod support;
-mod untie;
