@@ -206,6 +206,9 @@ pub enum Problem {
     /// Of all weights none is left to train.
     #[error("`train.freeze` and `train.only` leave no weight to train; take patterns away, or add one to `train.only`")]
     AllFrozen,
+    /// The last layer cannot be replaced.
+    #[error("the last layer cannot be replaced: {0}")]
+    Head(String),
     /// A starting graph cannot have this form.
     #[error("a starting graph cannot have {0}")]
     Start(String),

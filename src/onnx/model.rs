@@ -214,6 +214,11 @@ impl Model {
         self.proto.metadata_props = entries.into_iter().map(entry).collect();
     }
 
+    /// Keeps the entries of the metadata whose keys are wanted.
+    pub(super) fn retain_metadata(&mut self, is_wanted: impl Fn(&str) -> bool) {
+        self.proto.metadata_props.retain(|entry| is_wanted(entry.key()));
+    }
+
     pub(super) fn error(&self, problem: Problem) -> Error {
         Error::new(self.file.clone(), problem)
     }

@@ -6,6 +6,7 @@ mod classifying;
 mod editing;
 mod external;
 mod functions;
+mod heads;
 mod keeping;
 mod reading;
 mod starting;

@@ -8,6 +8,7 @@ mod agreement;
 mod conformance;
 mod doorstep;
 mod freezing;
+mod heads;
 mod learning;
 mod npy;
 mod refusal;
