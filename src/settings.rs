@@ -88,6 +88,12 @@ pub fn augment(config: &Config) -> pixels::Augment {
     pixels::Augment { flip: config.pixels.augment.flip, pad: config.pixels.augment.pad }
 }
 
+/// Which weights the built-in trainer trains.
+pub fn selection(config: &Config) -> onnx::training::Selection {
+    let patterns = |patterns: &Option<Vec<String>>| patterns.clone().unwrap_or_default();
+    onnx::training::Selection { freeze: patterns(&config.train.freeze), only: patterns(&config.train.only) }
+}
+
 /// How checkpoints are run, with plain images: for validation.
 pub fn scoring(config: &Config) -> score::Options {
     score::Options {

@@ -1,8 +1,10 @@
 //! The section `train`: the built-in trainer's recipe.
 
+use super::problem::Fault;
 use super::reader::Section;
 use super::sections::{LARGEST_BATCH, MOST_THREADS};
-use super::values::{BELOW_ONE, POSITIVE, SHARE};
+use super::tree::Node;
+use super::values::{BELOW_ONE, POSITIVE, Read, SHARE};
 use super::words::TrainPrecision;
 
 /// The built-in trainer's settings: stochastic gradient descent with momentum.
@@ -22,6 +24,10 @@ pub struct TrainConfig {
     pub threads: u32,
     /// How wide the numbers are in convolutions and matrix products.
     pub precision: TrainPrecision,
+    /// Patterns of weights that stay as they are; none for none.
+    pub freeze: Option<Vec<String>>,
+    /// Patterns of the only weights that train; none for all.
+    pub only: Option<Vec<String>>,
 }
 
 pub(super) fn train(s: &Section<'_>) -> TrainConfig {
@@ -33,5 +39,16 @@ pub(super) fn train(s: &Section<'_>) -> TrainConfig {
         warmup: s.number("warmup", 0.05, BELOW_ONE),
         threads: s.count("threads", 0, 0..=MOST_THREADS),
         precision: s.word("precision", TrainPrecision::Fp32),
+        freeze: s.optional("freeze", "[\"features.*\"]", patterns),
+        only: s.optional("only", "[\"classifier.*\"]", patterns),
     }
+}
+
+/// Patterns of names of weights.
+fn patterns(node: &Node) -> Read<Vec<String>> {
+    let items = node.items("a list of patterns")?;
+    if items.is_empty() {
+        return Err(Fault::new("is an empty list", "leave the key out to train everything"));
+    }
+    items.iter().map(|item| item.text().map(str::to_owned).map_err(|fault| fault.of_item(item.place))).collect()
 }

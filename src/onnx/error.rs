@@ -190,6 +190,25 @@ pub enum Problem {
     /// The graph cannot be turned into one of 16-bit floats.
     #[error("cannot be computed in half precision: {0}; score in single precision")]
     Half(String),
+    /// The model cannot be trained by the built-in trainer.
+    #[error("{0}")]
+    Untrainable(String),
+    /// A pattern of the config matches no weight.
+    #[error("{key}: no initializer matches {pattern:?}{}; `gleaner model inspect` lists them", nearest(near))]
+    Pattern {
+        /// The key of the config.
+        key: &'static str,
+        /// The pattern.
+        pattern: String,
+        /// The most similar names there are.
+        near: Vec<String>,
+    },
+    /// Of all weights none is left to train.
+    #[error("`train.freeze` and `train.only` leave no weight to train; take patterns away, or add one to `train.only`")]
+    AllFrozen,
+    /// The last layer cannot be replaced.
+    #[error("the last layer cannot be replaced: {0}")]
+    Head(String),
     /// A starting graph cannot have this form.
     #[error("a starting graph cannot have {0}")]
     Start(String),

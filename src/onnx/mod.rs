@@ -16,6 +16,8 @@
 //! | [`keep_outputs`] | only what is asked for comes out |
 //! | [`to_half`] | 16-bit floats from the image to the outputs |
 //! | [`start`] | graphs to begin with, with random weights |
+//! | [`replace_head`] | a last layer for other classes |
+//! | [`training`] | what training does to a graph: which weights train, and which stay |
 //! | [`Report`] | what `inspect` prints |
 
 #[allow(missing_docs, clippy::all, clippy::pedantic, clippy::nursery)]
@@ -36,6 +38,7 @@ mod fold;
 mod functions;
 mod graft;
 mod half;
+mod head;
 mod inspect;
 mod keep;
 mod kinds;
@@ -44,6 +47,7 @@ mod model;
 mod port;
 pub mod start;
 mod tensor;
+pub mod training;
 mod walk;
 
 pub use attribute::{
@@ -55,9 +59,10 @@ pub use element::ElementType;
 pub use error::{Error, Problem, Result};
 pub use fold::{Arithmetic, PixelInput, fold_pixels};
 pub use half::to_half;
+pub use head::{Head, replace_head};
 pub use inspect::Report;
 pub use keep::keep_outputs;
-pub use model::{Model, Parameter, Role};
+pub use model::Model;
 pub use port::{Dim, Port};
 pub use tensor::{Tensor, Values};
 

@@ -25,35 +25,6 @@ pub struct Model {
     proto: ModelProto,
 }
 
-/// What a weight is for.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub enum Role {
-    /// Changed by the optimiser.
-    Trained,
-    /// A running mean of a BatchNormalization.
-    RunningMean,
-    /// A running variance of a BatchNormalization.
-    RunningVariance,
-}
-
-/// One weight of a graph: a floating-point initializer.
-#[derive(Clone, Debug, PartialEq, Eq)]
-pub struct Parameter {
-    /// The initializer's name.
-    pub name: String,
-    /// Its shape.
-    pub dims: Vec<usize>,
-    /// What it is for.
-    pub role: Role,
-}
-
-impl Parameter {
-    /// How many numbers it holds.
-    pub fn count(&self) -> usize {
-        self.dims.iter().product()
-    }
-}
-
 impl Model {
     /// Reads and checks a model, with the data that stand in files beside it.
     ///
@@ -243,30 +214,9 @@ impl Model {
         self.proto.metadata_props = entries.into_iter().map(entry).collect();
     }
 
-    /// The weights, in the order in which they stand in the graph: all floating-point initializers that a node uses.
-    pub fn parameters(&self) -> Vec<Parameter> {
-        let graph = self.graph();
-        let used: HashSet<&str> = graph.node.iter().flat_map(|node| &node.input).map(String::as_str).collect();
-        let (mut means, mut variances) = (HashSet::new(), HashSet::new());
-        for node in graph.node.iter().filter(|node| node.op_type() == "BatchNormalization") {
-            means.extend(node.input.get(3).map(String::as_str));
-            variances.extend(node.input.get(4).map(String::as_str));
-        }
-        let floating = |number| ElementType::try_from(number).is_ok_and(element::is_floating);
-        let weights =
-            graph.initializer.iter().filter(|tensor| floating(tensor.data_type()) && used.contains(tensor.name()));
-        weights
-            .map(|tensor| {
-                let name = tensor.name();
-                let role = match (means.contains(name), variances.contains(name)) {
-                    (true, _) => Role::RunningMean,
-                    (_, true) => Role::RunningVariance,
-                    _ => Role::Trained,
-                };
-                let dims = tensor.dims.iter().map(|&extent| usize::try_from(extent).unwrap_or(0)).collect();
-                Parameter { name: name.to_owned(), dims, role }
-            })
-            .collect()
+    /// Keeps the entries of the metadata whose keys are wanted.
+    pub(super) fn retain_metadata(&mut self, is_wanted: impl Fn(&str) -> bool) {
+        self.proto.metadata_props.retain(|entry| is_wanted(entry.key()));
     }
 
     pub(super) fn error(&self, problem: Problem) -> Error {

@@ -15,6 +15,7 @@ mod full_disk;
 mod graphs;
 mod greed;
 mod groups;
+mod heads;
 mod hooks;
 mod kill;
 mod kills;

@@ -1,6 +1,6 @@
 //! New weights into the ONNX graph.
 
-use crate::graph::{Graph, Role};
+use crate::graph::Graph;
 use crate::state;
 use gleaner::onnx::{self, Model};
 use tch::TchError;
@@ -36,7 +36,7 @@ pub struct Provenance {
 
 /// The checkpoint's bytes: the graph as it came, with trained weights, running statistics and provenance replaced.
 pub fn export(model: &mut Model, graph: &Graph, provenance: Provenance) -> Result<Vec<u8>, ExportError> {
-    for parameter in graph.parameters().iter().filter(|parameter| parameter.role != Role::Fixed) {
+    for parameter in graph.parameters().iter().filter(|parameter| !parameter.role.stays()) {
         let values = state::values(&parameter.tensor)?;
         if !values.iter().all(|value| value.is_finite()) {
             return Err(ExportError::NotFinite { name: parameter.name.clone() });

@@ -1,6 +1,7 @@
 //! Stochastic gradient descent with momentum.
 
-use crate::graph::{Graph, Role};
+use crate::graph::Graph;
+use gleaner::onnx::training::Role;
 use std::collections::BTreeMap;
 use tch::{TchError, Tensor};
 

@@ -2,7 +2,7 @@
 
 use crate::cli::StepArguments;
 use crate::export::{Provenance, export};
-use crate::graph::{Graph, Mode, untie};
+use crate::graph::{Graph, Mode};
 use crate::loader::{Batch, Loader, Recipe};
 use crate::loss::weighted_cross_entropy;
 use crate::manifest::{self, Manifest};
@@ -17,6 +17,7 @@ use gleaner::digest;
 use gleaner::draw::{Draws, Stream};
 use gleaner::files::publish;
 use gleaner::ledger::scores_beside;
+use gleaner::onnx::training::untie;
 use gleaner::onnx::{self, Classifier, Model};
 use gleaner::pixels::{Layout, Preprocess};
 use gleaner::settings;
@@ -37,15 +38,15 @@ pub fn run(arguments: &StepArguments) -> anyhow::Result<()> {
     let config = Config::load(&arguments.config, &arguments.overrides)?;
     let manifest = Manifest::read(&arguments.manifest, &manifest::root(&config.pool))?;
     let mut model = Model::read(&arguments.checkpoint_in)?;
-    let ir_version = model.proto().ir_version();
-    untie(model.graph_mut(), ir_version);
+    untie(&mut model);
     let classifier = Classifier::of(&model)?;
 
     let device = device::choose();
     let seed = Draws::new(arguments.seed, arguments.epoch, Stream::Dropout).bits(0);
     let threads = settings::threads(config.train.threads);
     device::settle(threads, seed);
-    let mut graph = Graph::new(&model, &classifier, device)?;
+    let graph = Graph::new(&model, &classifier, device)?.freeze(&settings::selection(&config));
+    let mut graph = graph.with_context(|| model.file().to_owned())?;
     if config.train.precision == TrainPrecision::Bf16 {
         graph = graph.narrow();
     }

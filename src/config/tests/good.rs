@@ -75,6 +75,8 @@ fn the_least_config_has_the_documented_defaults() {
         warmup: 0.05,
         threads: 0,
         precision: TrainPrecision::Fp32,
+        freeze: None,
+        only: None,
     };
     assert_eq!(config.train, train);
     assert_eq!(
@@ -129,6 +131,7 @@ trainer:
   command: [./train, --lr, 0.1, '{\"a\": {}}', 'x={epoch}', \"{list}\"]
   timeout: 2h
 hooks: {on_stop: [mail, -s, '{event} {{x}}', '{reason}'], timeout: 1m}
+train: {freeze: [\"*.bn1.*\"], only: [layer4.*, '*fc*', onnx::Conv_12]}
 plan: {cost: 12}
 ",
         &[],
@@ -158,6 +161,8 @@ plan: {cost: 12}
     let on_stop = Some(["mail", "-s", "{event} {{x}}", "{reason}"].map(str::to_owned).to_vec());
     let timeout = Duration::from_secs(60);
     assert_eq!(config.hooks, HooksConfig { on_publish: None, on_stop, on_failure: None, timeout });
+    assert_eq!(config.train.freeze, Some(vec!["*.bn1.*".to_owned()]));
+    assert_eq!(config.train.only, Some(["layer4.*", "*fc*", "onnx::Conv_12"].map(str::to_owned).to_vec()));
     assert_eq!(config.plan.cost, Some(12.0));
     let none = load(&format!("{LEAST}trainer: none\nmodel2: "), &["model2="]);
     assert!(none.is_err());
@@ -181,7 +186,7 @@ fn who_does_not_ask_for_a_starting_graph_needs_none() {
 #[test]
 fn the_canonical_text_is_the_same_config_again() {
     let rich = format!(
-        "{LEAST}trainer: {{command: [a, \"{{list}}\"], timeout: 90m}}\nhooks: {{on_publish: [a]}}\nstop: {{accuracy: 0.9}}\nmine: {{quota: 0.30}}\n"
+        "{LEAST}trainer: {{command: [a, \"{{list}}\"], timeout: 90m}}\nhooks: {{on_publish: [a]}}\nstop: {{accuracy: 0.9}}\ntrain: {{only: [fc.*]}}\nmine: {{quota: 0.30}}\n"
     );
     for text in [LEAST.to_owned(), format!("{LEAST}trainer: none"), rich] {
         let config = load(&text, &[]).unwrap();

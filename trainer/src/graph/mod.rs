@@ -4,9 +4,7 @@
 //! | --- | --- |
 //! | `build` | from an ONNX model to a program and its parameters |
 //! | `error` | why a model cannot be trained |
-//! | `untie` | giving every layer its own small weights where an exporter merged equal ones |
 //! | `sequences` | pieces of a tensor that an exporter put into a sequence |
-//! | `roles` | which weights train, which are running statistics, which stay |
 //! | `fuse` | what libtorch computes in one go where an exporter wrote several nodes |
 //! | `program` | the steps of a graph, and running them |
 //! | `reuse` | results that are written over an input that nobody needs any more |
@@ -14,27 +12,7 @@
 //! | `reader` | a node's attributes, and the refusal of what is not understood |
 //! | `ops` | what each operator computes |
 //!
-//! # Which weights train
-//!
-//! A 32-bit float initializer trains if the logits follow from it and it stands at one of these places, by itself or
-//! through nodes that compute from it and from constants alone (a transposed weight, a class token that is expanded to
-//! the batch, rows that are gathered from a table, a weight that is standardised; what is compared or rounded on the way
-//! has no gradient and stays):
-//!
-//! - weight and bias of `Conv` and `Gemm`, either side of `MatMul` (of two initializers, the right one), the bias of
-//!   `Attention`, scale and bias of `BatchNormalization`, `GroupNormalization`, `InstanceNormalization`,
-//!   `LayerNormalization` and `RMSNormalization`, and the slope of `PRelu`;
-//! - behind a trained layer: what `Add`, `Mul` or `Concat` joins to the value that comes from the image, if it has more
-//!   than one element. So biases that stand by themselves, layer scales, class tokens and embeddings of positions train;
-//!   what acts on the image before the first trained layer is preprocessing, and a single number is a constant of the
-//!   architecture.
-//!
-//! Attention masks stay: a tensor that is added, or is the bias of `Attention`, and holds nothing but zeros and numbers
-//! of -100 and below, both of them. Integers and truth values, such as an index of relative positions, stay, and so do
-//! values in `Constant` nodes.
-//!
-//! Weight decay acts on weights of `Conv`, `Gemm` and `MatMul` of two or more dimensions, and on nothing else.
-//! Mean and variance of `BatchNormalization` follow the batches and are no weights.
+//! Which weights train is told at [`gleaner::onnx::training`].
 
 mod build;
 mod error;
@@ -43,18 +21,17 @@ mod ops;
 mod program;
 mod reader;
 mod reuse;
-mod roles;
 mod sequences;
-mod untie;
 mod values;
 
+use gleaner::onnx;
+use gleaner::onnx::training::{Reason, Role, Selection};
 use program::{Plan, Slot};
+use std::collections::BTreeSet;
 use tch::{Kind, TchError, Tensor};
 
 pub use error::BuildError;
 pub use program::Program;
-pub use roles::Role;
-pub use untie::untie;
 pub use values::{ValueError, value};
 
 /// Whether a forward pass trains (batch statistics, Dropout) or judges (running statistics, no Dropout).
@@ -94,6 +71,17 @@ pub enum Fault {
     /// Anything else.
     #[error("{0}")]
     Other(String),
+}
+
+/// Weights could not be frozen.
+#[derive(Debug, thiserror::Error)]
+pub enum FreezeError {
+    /// The patterns do not fit the graph.
+    #[error(transparent)]
+    Selection(#[from] onnx::Problem),
+    /// libtorch refused.
+    #[error("the weights cannot be frozen: {0}")]
+    Torch(#[from] TchError),
 }
 
 /// libtorch's messages carry a C++ stack trace after the first line.
@@ -144,6 +132,25 @@ impl Graph {
     /// BFLOAT16 for Deep Learning Training", 2019).
     pub fn narrow(self) -> Self {
         Self { narrow: true, ..self }
+    }
+
+    /// Keeps what `selection` does not let train: no gradient is computed for it, and statistics stand still. A
+    /// BatchNormalization of which both do normalises by them in training, too.
+    ///
+    /// # Errors
+    /// Those of [`Selection::apply`].
+    pub fn freeze(mut self, selection: &Selection) -> Result<Self, FreezeError> {
+        selection.apply(self.parameters.iter_mut().map(|Parameter { name, role, .. }| (name.as_str(), role)))?;
+        let frozen = |parameter: &&mut Parameter| parameter.role == Role::Fixed(Reason::Frozen);
+        let mut slots = BTreeSet::new();
+        for parameter in self.parameters.iter_mut().filter(frozen) {
+            parameter.tensor = parameter.tensor.f_set_requires_grad(false)?;
+            slots.extend(self.program.slot(&parameter.name));
+        }
+        for step in &mut self.program.steps {
+            step.judges = step.statistics.is_some_and(|statistics| statistics.iter().all(|slot| slots.contains(slot)));
+        }
+        Ok(self)
     }
 
     /// The floating-point initializers, in the order in which the ONNX graph has them.

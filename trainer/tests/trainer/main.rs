@@ -7,7 +7,9 @@
 mod agreement;
 mod conformance;
 mod doorstep;
+mod freezing;
 mod fusion;
+mod heads;
 mod learning;
 mod npy;
 mod refusal;
@@ -16,4 +18,3 @@ mod schedule;
 mod scores;
 mod step;
 mod support;
-mod untie;

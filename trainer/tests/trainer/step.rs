@@ -125,7 +125,7 @@ fn the_epoch_decides_the_order() {
     let (run, _) = ready(16);
     run.trained("start.onnx", "one.onnx", 1, &[]);
     run.trained("start.onnx", "two.onnx", 2, &[]);
-    let name = Model::read(&run.path("one.onnx")).unwrap().parameters()[0].name.clone();
+    let name = Model::read(&run.path("one.onnx")).unwrap().graph().initializer[0].name().to_owned();
     assert_ne!(run.weights("one.onnx", &name), run.weights("two.onnx", &name));
 }
 
@@ -134,8 +134,8 @@ fn the_last_single_image_joins_the_batch_before() {
     // 17 images in batches of 8 leave one over, which BatchNormalization could not take.
     let (run, _) = ready(17);
     run.trained("start.onnx", "out.onnx", 1, &[]);
-    for parameter in Model::read(&run.path("out.onnx")).unwrap().parameters() {
-        assert!(run.weights("out.onnx", &parameter.name).iter().all(|value| value.is_finite()), "{}", parameter.name);
+    for weight in &Model::read(&run.path("out.onnx")).unwrap().graph().initializer {
+        assert!(run.weights("out.onnx", weight.name()).iter().all(|value| value.is_finite()), "{}", weight.name());
     }
 }
 
