@@ -1,6 +1,7 @@
 //! From an ONNX model to a graph that is ready to run.
 
 use super::error::{BuildError, OLDEST_OPSET};
+use super::layout::channels_last;
 use super::program::{Plan, Program, Slot, Step, plan};
 use super::reader::{Constants, Reader, Refusal};
 use super::roles::{self, Role, Weights};
@@ -9,7 +10,7 @@ use gleaner::onnx::proto::NodeProto;
 use gleaner::onnx::{Classifier, Model, OutputKind};
 use std::borrow::Cow;
 use std::collections::{BTreeMap, BTreeSet};
-use tch::{Device, Kind, TchError, Tensor};
+use tch::{Device, Kind};
 
 impl Program {
     /// Makes a program of any model, with its floating-point values on `device`.
@@ -133,17 +134,6 @@ fn parameters(model: &Model, program: &Program) -> Result<Vec<Parameter>, BuildE
         parameters.push(Parameter { name: name.clone(), tensor: tensor.shallow_clone(), role });
     }
     Ok(parameters)
-}
-
-/// The same weight, laid out in memory with its channels last. libtorch keeps to the layout of a convolution's weight, and
-/// so do the layers behind it; on a processor that spares it from rearranging every image before and after each
-/// convolution.
-fn channels_last(weight: &Tensor) -> Result<Tensor, TchError> {
-    let moved = weight.f_permute([0, 2, 3, 1])?;
-    // With a single channel `contiguous` would leave the strides as they are, and they are what libtorch goes by.
-    let mut laid_out = Tensor::f_empty(moved.size(), (moved.kind(), moved.device()))?;
-    laid_out.f_copy_(&moved)?;
-    laid_out.f_permute([0, 3, 1, 2])
 }
 
 fn steps(

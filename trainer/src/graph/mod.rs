@@ -3,6 +3,7 @@
 //! | file | owns |
 //! | --- | --- |
 //! | `build` | from an ONNX model to a program and its parameters |
+//! | `layout` | how the weights of convolutions lie in memory |
 //! | `error` | why a model cannot be trained |
 //! | `untie` | giving every layer its own small weights where an exporter merged equal ones |
 //! | `sequences` | pieces of a tensor that an exporter put into a sequence |
@@ -36,6 +37,7 @@
 
 mod build;
 mod error;
+mod layout;
 mod ops;
 mod program;
 mod reader;
@@ -137,7 +139,8 @@ impl Graph {
     /// logits stay in 32 bits, and so does everything in evaluation.
     ///
     /// The ranges of the two kinds of numbers are the same, so no loss needs to be scaled (Kalamkar et al., "A Study of
-    /// BFLOAT16 for Deep Learning Training", 2019).
+    /// BFLOAT16 for Deep Learning Training", 2019). That is why there is no float16 beside it, which is no faster on GPUs
+    /// that have both (NVIDIA's since Ampere), and whose small gradients vanish unless the loss is scaled.
     pub fn narrow(self) -> Self {
         Self { narrow: true, ..self }
     }
@@ -145,6 +148,12 @@ impl Graph {
     /// The floating-point initializers, in the order in which the ONNX graph has them.
     pub fn parameters(&self) -> &[Parameter] {
         &self.parameters
+    }
+
+    /// What training moves, by name: trained weights and running statistics.
+    pub fn trained(&self) -> impl Iterator<Item = (&str, &Tensor)> {
+        let moved = self.parameters.iter().filter(|parameter| parameter.role != Role::Fixed);
+        moved.map(|parameter| (parameter.name.as_str(), &parameter.tensor))
     }
 
     /// The logits `[images, classes]` of a batch. A Softmax at the end of the graph is left out: it belongs to the
