@@ -14,7 +14,7 @@ use crate::scores::Scores;
 use crate::{device, state};
 use anyhow::bail;
 use gleaner::cache::Cache;
-use gleaner::config::{Config, ScheduleConfig, TrainPrecision};
+use gleaner::config::{Config, ScheduleConfig, TrainConfig, TrainPrecision};
 use gleaner::digest;
 use gleaner::draw::{Draws, Stream};
 use gleaner::files::publish;
@@ -62,21 +62,7 @@ pub fn run(arguments: &StepArguments) -> anyhow::Result<()> {
         eprintln!("note: training begins at rest: {reason}");
     }
 
-    let [done, planned] = [arguments.work_done, arguments.work_planned];
-    if !(done.is_finite() && planned.is_finite() && done >= 0.0 && planned >= 0.0) {
-        bail!("--work-done {done} and --work-planned {planned} must be numbers of images, 0 or more");
-    }
-    let course = config.train.schedule.clone();
-    if let (Some(word), 0.0) = (course.needs_plan(), planned) {
-        bail!("`train.schedule: {word}` is a course over the planned work; say how much that is by --work-planned");
-    }
-    if let (ScheduleConfig::Cosine { .. }, 0.0) = (&course, planned) {
-        eprintln!("note: no work is planned, so the learning rate stays where it is; write plan.cost to let it fall");
-    }
-    let schedule = Schedule { learning_rate: config.train.learning_rate, course, done, planned };
-    if schedule.is_over() {
-        eprintln!("warning: the planned work is done, so the learning rate is 0 and this step changes no weight");
-    }
+    let schedule = schedule(arguments, &config.train)?;
     let cache = Arc::new(kept_images(&config, &preprocess));
     let recipe = Recipe {
         root: manifest.root,
@@ -118,6 +104,26 @@ pub fn run(arguments: &StepArguments) -> anyhow::Result<()> {
     }
     publish(checkpoint, |writer| writer.write_all(&bytes))?;
     Ok(())
+}
+
+/// The course of the learning rate, with a word to the person if it will not move or nothing will.
+fn schedule(arguments: &StepArguments, recipe: &TrainConfig) -> anyhow::Result<Schedule> {
+    let [done, planned] = [arguments.work_done, arguments.work_planned];
+    if !(done.is_finite() && planned.is_finite() && done >= 0.0 && planned >= 0.0) {
+        bail!("--work-done {done} and --work-planned {planned} must be numbers of images, 0 or more");
+    }
+    let course = recipe.schedule.clone();
+    if let (Some(word), 0.0) = (course.needs_plan(), planned) {
+        bail!("`train.schedule: {word}` is a course over the planned work; say how much that is by --work-planned");
+    }
+    if let (ScheduleConfig::Cosine { .. }, 0.0) = (&course, planned) {
+        eprintln!("note: no work is planned, so the learning rate stays where it is; write plan.cost to let it fall");
+    }
+    let schedule = Schedule { learning_rate: recipe.learning_rate, course, done, planned };
+    if schedule.is_over() {
+        eprintln!("warning: the planned work is done, so the learning rate is 0 and this step changes no weight");
+    }
+    Ok(schedule)
 }
 
 /// The images that are kept. Whoever sees the whole pool, and so knows how many they are, makes the file.
