@@ -8,6 +8,7 @@ mod accumulate;
 mod agreement;
 mod conformance;
 mod doorstep;
+mod fusion;
 mod learning;
 mod npy;
 mod recipe;
