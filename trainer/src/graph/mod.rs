@@ -3,12 +3,12 @@
 //! | file | owns |
 //! | --- | --- |
 //! | `build` | from an ONNX model to a program and its parameters |
-//! | `layout` | how the weights of convolutions lie in memory |
 //! | `error` | why a model cannot be trained |
 //! | `untie` | giving every layer its own small weights where an exporter merged equal ones |
 //! | `sequences` | pieces of a tensor that an exporter put into a sequence |
 //! | `roles` | which weights train, which are running statistics, which stay |
 //! | `fuse` | what libtorch computes in one go where an exporter wrote several nodes |
+//! | `layout` | how the weights of convolutions lie in memory |
 //! | `program` | the steps of a graph, and running them |
 //! | `reuse` | results that are written over an input that nobody needs any more |
 //! | `values` | the values that stand in a model, as libtorch's tensors |
