@@ -1,9 +1,8 @@
 //! New weights into the ONNX graph.
 
-use crate::graph::Graph;
 use crate::state;
 use gleaner::onnx::{self, Model};
-use tch::TchError;
+use tch::{TchError, Tensor};
 
 /// The trained graph cannot become a checkpoint.
 #[derive(Debug, thiserror::Error)]
@@ -32,22 +31,30 @@ pub struct Provenance {
     pub epoch: u32,
     /// The run's seed.
     pub seed: u64,
+    /// The decay, if the weights are averages.
+    pub ema: Option<f64>,
 }
 
-/// The checkpoint's bytes: the graph as it came, with trained weights, running statistics and provenance replaced.
-pub fn export(model: &mut Model, graph: &Graph, provenance: Provenance) -> Result<Vec<u8>, ExportError> {
-    for parameter in graph.parameters().iter().filter(|parameter| !parameter.role.stays()) {
-        let values = state::values(&parameter.tensor)?;
+/// The checkpoint's bytes: the graph as it came, with the new `weights` and running statistics, by name, and provenance.
+pub fn export<'a>(
+    model: &mut Model,
+    weights: impl IntoIterator<Item = (&'a str, &'a Tensor)>,
+    provenance: Provenance,
+) -> Result<Vec<u8>, ExportError> {
+    for (name, tensor) in weights {
+        let values = state::values(tensor)?;
         if !values.iter().all(|value| value.is_finite()) {
-            return Err(ExportError::NotFinite { name: parameter.name.clone() });
+            return Err(ExportError::NotFinite { name: name.to_owned() });
         }
-        let dims: Vec<usize> =
-            parameter.tensor.size().iter().map(|&extent| usize::try_from(extent).unwrap_or(0)).collect();
-        model.set_f32(&parameter.name, &dims, &values)?;
+        let dims: Vec<usize> = tensor.size().iter().map(|&extent| usize::try_from(extent).unwrap_or(0)).collect();
+        model.set_f32(name, &dims, &values)?;
     }
     let parent = model.digest().to_owned();
     model.set_metadata("gleaner.parent", &parent);
     model.set_metadata("gleaner.epoch", &provenance.epoch.to_string());
     model.set_metadata("gleaner.seed", &provenance.seed.to_string());
+    if let Some(decay) = provenance.ema {
+        model.set_metadata("gleaner.ema", &decay.to_string());
+    }
     Ok(model.to_bytes()?)
 }

@@ -69,12 +69,17 @@ fn the_least_config_has_the_documented_defaults() {
     assert_eq!(config.hooks, hooks);
     let train = TrainConfig {
         batch: 128,
+        accumulate: 1,
+        optimiser: OptimiserConfig::Sgd { momentum: 0.9, nesterov: false },
         learning_rate: 0.05,
-        momentum: 0.9,
         weight_decay: 0.0005,
-        warmup: 0.05,
+        schedule: ScheduleConfig::Cosine { warmup: 0.05 },
+        label_smoothing: 0.0,
+        clip_norm: None,
+        ema: None,
         threads: 0,
         precision: TrainPrecision::Fp32,
+        channels_last: OrAuto::Auto,
         freeze: None,
         only: None,
     };

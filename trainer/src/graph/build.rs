@@ -2,6 +2,7 @@
 
 use super::error::BuildError;
 use super::fuse;
+use super::layout::channels_last;
 use super::program::{Program, Slot, Step, plan};
 use super::reader::{Constants, Reader, Refusal};
 use super::{Graph, Parameter, operators, ops, sequences, values};
@@ -10,7 +11,7 @@ use gleaner::onnx::training::{self, OLDEST_OPSET, Role};
 use gleaner::onnx::{Classifier, Model};
 use std::borrow::Cow;
 use std::collections::{BTreeMap, BTreeSet};
-use tch::{Device, Kind, TchError, Tensor};
+use tch::{Device, Kind};
 
 impl Program {
     /// Makes a program of any model, with its floating-point values on `device`.
@@ -119,17 +120,6 @@ fn parameters(model: &Model, classifier: &Classifier, program: &Program) -> Resu
         Some(Parameter { name, tensor, role })
     });
     Ok(parameters.collect())
-}
-
-/// The same weight, laid out in memory with its channels last. libtorch keeps to the layout of a convolution's weight, and
-/// so do the layers behind it; on a processor that spares it from rearranging every image before and after each
-/// convolution.
-fn channels_last(weight: &Tensor) -> Result<Tensor, TchError> {
-    let moved = weight.f_permute([0, 2, 3, 1])?;
-    // With a single channel `contiguous` would leave the strides as they are, and they are what libtorch goes by.
-    let mut laid_out = Tensor::f_empty(moved.size(), (moved.kind(), moved.device()))?;
-    laid_out.f_copy_(&moved)?;
-    laid_out.f_permute([0, 3, 1, 2])
 }
 
 fn steps(

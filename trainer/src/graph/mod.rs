@@ -6,6 +6,7 @@
 //! | `error` | why a model cannot be trained |
 //! | `sequences` | pieces of a tensor that an exporter put into a sequence |
 //! | `fuse` | what libtorch computes in one go where an exporter wrote several nodes |
+//! | `layout` | how the weights of convolutions lie in memory |
 //! | `program` | the steps of a graph, and running them |
 //! | `reuse` | results that are written over an input that nobody needs any more |
 //! | `values` | the values that stand in a model, as libtorch's tensors |
@@ -17,6 +18,7 @@
 mod build;
 mod error;
 mod fuse;
+mod layout;
 mod ops;
 mod program;
 mod reader;
@@ -129,7 +131,8 @@ impl Graph {
     /// logits stay in 32 bits, and so does everything in evaluation.
     ///
     /// The ranges of the two kinds of numbers are the same, so no loss needs to be scaled (Kalamkar et al., "A Study of
-    /// BFLOAT16 for Deep Learning Training", 2019).
+    /// BFLOAT16 for Deep Learning Training", 2019). That is why there is no float16 beside it, which is no faster on GPUs
+    /// that have both (NVIDIA's since Ampere), and whose small gradients vanish unless the loss is scaled.
     pub fn narrow(self) -> Self {
         Self { narrow: true, ..self }
     }
@@ -156,6 +159,12 @@ impl Graph {
     /// The floating-point initializers, in the order in which the ONNX graph has them.
     pub fn parameters(&self) -> &[Parameter] {
         &self.parameters
+    }
+
+    /// What training moves, by name: trained weights and running statistics.
+    pub fn trained(&self) -> impl Iterator<Item = (&str, &Tensor)> {
+        let moved = self.parameters.iter().filter(|parameter| !parameter.role.stays());
+        moved.map(|parameter| (parameter.name.as_str(), &parameter.tensor))
     }
 
     /// The logits `[images, classes]` of a batch. A Softmax at the end of the graph is left out: it belongs to the

@@ -1,6 +1,6 @@
 //! Whole steps through the real program.
 
-use crate::support::Run;
+use crate::support::{Run, assert_near};
 use gleaner::onnx::{Model, start};
 
 const SIDE: usize = 8;
@@ -95,6 +95,25 @@ fn half_as_many_bits_train_nearly_the_same() {
         let moved = apart(weights("wide.onnx", weight), weights("start.onnx", weight));
         let off = apart(weights("wide.onnx", weight), weights("narrow.onnx", weight));
         assert!(off > 0.0 && off < 0.1 * moved, "{weight}: moved by {moved}, off by {off}");
+    }
+}
+
+#[test]
+fn how_channels_lie_in_memory_is_a_matter_of_rounding() {
+    let (run, _) = ready(32);
+    let trained = |to: &str, layout: &str| {
+        run.trained("start.onnx", to, 1, &["--set", &format!("train.channels_last={layout}")]);
+        Model::read(&run.path(to)).unwrap()
+    };
+    let (last, first) = (trained("last.onnx", "true"), trained("first.onnx", "false"));
+    trained("auto.onnx", "auto");
+    assert_eq!(run.bytes("auto.onnx"), run.bytes("last.onnx"), "on a processor they come last");
+    // Sums come in another order.
+    assert_ne!(run.bytes("first.onnx"), run.bytes("last.onnx"));
+    for parameter in first.parameters() {
+        let values = |model: &Model| model.tensor(&parameter.name).unwrap().f32().unwrap().to_vec();
+        let expected: Vec<f64> = values(&last).into_iter().map(f64::from).collect();
+        assert_near(&values(&first), &expected, 1e-4);
     }
 }
 
