@@ -7,6 +7,7 @@
 mod agreement;
 mod conformance;
 mod doorstep;
+mod kinks;
 mod learning;
 mod npy;
 mod refusal;
