@@ -1,12 +1,15 @@
-//! Tests of the trainer. Expected values come from ONNX Runtime (`tests/fixtures/make.py`) or from arithmetic done by
+//! Tests of the trainer. Expected values come from ONNX Runtime (`tests/fixtures/make.py`), from PyTorch
+//! (`tests/fixtures/families/make.py`) or from arithmetic done by
 //! hand; training is tested through the real program.
 
 // A helper of tests may fail as a test may.
 #![allow(clippy::unwrap_used, clippy::expect_used, clippy::panic)]
 
 mod agreement;
+mod checker;
 mod conformance;
 mod doorstep;
+mod families;
 mod kinks;
 mod learning;
 mod npy;
