@@ -22,6 +22,7 @@
 //! | [`export`] | new weights into the ONNX graph |
 //! | [`step`] | one training step, from arguments to checkpoint |
 //! | [`forward`] | a forward pass for comparison with other runtimes |
+//! | [`dump`] | any tensor as a file |
 //! | [`npy`] | NumPy's file format |
 //! | [`device`] | processor or GPU |
 
@@ -29,6 +30,7 @@
 
 pub mod cli;
 pub mod device;
+pub mod dump;
 pub mod export;
 pub mod forward;
 pub mod graph;

@@ -183,6 +183,7 @@ fn steps(
         let all_data = !ops::reads_lists(node.op_type());
         steps.push(Step {
             label: format!("{name:?} ({})", node.op_type()),
+            operator: node.op_type().to_owned(),
             compute,
             multiplies,
             all_data,

@@ -8,6 +8,7 @@
 //! | `sequences` | pieces of a tensor that an exporter put into a sequence |
 //! | `roles` | which weights train, which are running statistics, which stay |
 //! | `program` | the steps of a graph, and running them |
+//! | `trace` | every value that a graph computes |
 //! | `values` | the values that stand in a model, as libtorch's tensors |
 //! | `reader` | a node's attributes, and the refusal of what is not understood |
 //! | `ops` | what each operator computes |
@@ -41,6 +42,7 @@ mod program;
 mod reader;
 mod roles;
 mod sequences;
+mod trace;
 mod untie;
 mod values;
 
@@ -50,6 +52,7 @@ use tch::{Kind, TchError, Tensor};
 pub use error::BuildError;
 pub use program::Program;
 pub use roles::Role;
+pub use trace::Computed;
 pub use untie::untie;
 pub use values::{ValueError, value};
 

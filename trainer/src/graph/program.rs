@@ -12,6 +12,7 @@ pub(super) type Slot = usize;
 /// One node, ready to run.
 pub(super) struct Step {
     pub label: String,
+    pub operator: String,
     pub compute: Compute,
     /// Whether it is a convolution or a product of matrices, which [`super::Graph::narrow`] speaks of.
     pub multiplies: bool,
@@ -69,6 +70,11 @@ impl Program {
     /// The names of what must be fed.
     pub fn inputs(&self) -> &[String] {
         &self.inputs
+    }
+
+    /// The names of the graph's outputs.
+    pub fn outputs(&self) -> &[String] {
+        &self.outputs
     }
 
     /// Every output of the graph, by name, in evaluation mode. `feeds` are the inputs by name; those that are left out must

@@ -19,4 +19,5 @@ mod schedule;
 mod scores;
 mod step;
 mod support;
+mod trace;
 mod untie;
