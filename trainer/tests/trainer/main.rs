@@ -1,6 +1,5 @@
 //! Tests of the trainer. Expected values come from ONNX Runtime (`tests/fixtures/make.py`), from PyTorch
-//! (`tests/fixtures/families/make.py`) or from arithmetic done by
-//! hand; training is tested through the real program.
+//! (`tests/fixtures/families/make.py`) or from arithmetic done by hand; training is tested through the real program.
 
 // A helper of tests may fail as a test may.
 #![allow(clippy::unwrap_used, clippy::expect_used, clippy::panic)]
