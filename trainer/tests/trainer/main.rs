@@ -9,6 +9,7 @@ mod checker;
 mod conformance;
 mod doorstep;
 mod families;
+mod fusion;
 mod kinks;
 mod learning;
 mod npy;
