@@ -37,7 +37,8 @@ fn main() -> anyhow::Result<()> {
     untie(&mut model);
     let device = device::choose();
     device::settle(*threads, 1);
-    let graph = Graph::new(&model, &Classifier::of(&model)?, device)?;
+    let mut graph = Graph::new(&model, &Classifier::of(&model)?, device)?;
+    graph.lay_out(true)?;
     let mut optimiser = Optimiser::new(&graph, RULE, WEIGHT_DECAY)?;
 
     let draws = Draws::new(1, 0, Stream::Augment);

@@ -65,7 +65,10 @@ pub struct ForwardArguments {
     /// An input of the graph as a .npy file of 32-bit floats or 64-bit integers; repeated for further inputs
     #[arg(long, value_name = "NAME=FILE.npy", required = true)]
     pub input: Vec<String>,
-    /// The folder in which every output appears as NAME.npy
+    /// The folder in which every output appears as NAME.npy, in its own type
     #[arg(short, long, value_name = "FOLDER")]
     pub output: PathBuf,
+    /// Writes every value that a node computes, and index.json, which tells each value's file, node and operator
+    #[arg(long)]
+    pub all: bool,
 }

@@ -25,6 +25,7 @@
 //! | [`pass`] | the batches of a step, one after another |
 //! | [`step`] | one training step, from arguments to checkpoint |
 //! | [`forward`] | a forward pass for comparison with other runtimes |
+//! | [`dump`] | any tensor as a file |
 //! | [`npy`] | NumPy's file format |
 //! | [`frame`] | the form of an image batch |
 //! | [`memory`] | what is said when there is not enough of it |
@@ -35,6 +36,7 @@
 pub mod average;
 pub mod cli;
 pub mod device;
+pub mod dump;
 pub mod export;
 pub mod forward;
 pub mod frame;

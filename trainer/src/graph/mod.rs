@@ -9,6 +9,7 @@
 //! | `layout` | how the weights of convolutions lie in memory |
 //! | `program` | the steps of a graph, and running them |
 //! | `reuse` | results that are written over an input that nobody needs any more |
+//! | `trace` | every value that a graph computes |
 //! | `values` | the values that stand in a model, as libtorch's tensors |
 //! | `reader` | a node's attributes, and the refusal of what is not understood |
 //! | `ops` | what each operator computes |
@@ -24,6 +25,7 @@ mod program;
 mod reader;
 mod reuse;
 mod sequences;
+mod trace;
 mod values;
 
 use gleaner::onnx;
@@ -34,6 +36,7 @@ use tch::{Kind, TchError, Tensor};
 
 pub use error::BuildError;
 pub use program::Program;
+pub use trace::Computed;
 pub use values::{ValueError, value};
 
 /// Whether a forward pass trains (batch statistics, Dropout) or judges (running statistics, no Dropout).

@@ -79,6 +79,11 @@ impl Program {
         &self.inputs
     }
 
+    /// The names of the graph's outputs.
+    pub fn outputs(&self) -> &[String] {
+        &self.outputs
+    }
+
     /// Every output of the graph, by name, in evaluation mode. `feeds` are the inputs by name; those that are left out must
     /// be optional.
     ///

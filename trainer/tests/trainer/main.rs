@@ -1,16 +1,20 @@
 //! Tests of the trainer. Expected values come from ONNX Runtime (`tests/fixtures/make.py`), from PyTorch and timm
-//! (`tests/fixtures/recipes.py`), or from arithmetic done by hand; training is tested through the real program.
+//! (`tests/fixtures/recipes.py`, `tests/fixtures/families/make.py`), or from arithmetic done by hand; training is tested
+//! through the real program.
 
 // A helper of tests may fail as a test may.
 #![allow(clippy::unwrap_used, clippy::expect_used, clippy::panic)]
 
 mod accumulate;
 mod agreement;
+mod checker;
 mod conformance;
 mod doorstep;
+mod families;
 mod freezing;
 mod fusion;
 mod heads;
+mod kinks;
 mod learning;
 mod npy;
 mod recipe;
@@ -22,3 +26,4 @@ mod scores;
 mod state;
 mod step;
 mod support;
+mod trace;
