@@ -21,6 +21,7 @@
 //! | [`scores`] | what a step saw of each image |
 //! | [`export`] | new weights into the ONNX graph |
 //! | [`step`] | one training step, from arguments to checkpoint |
+//! | [`news`] | how far a running step is |
 //! | [`forward`] | a forward pass for comparison with other runtimes |
 //! | [`npy`] | NumPy's file format |
 //! | [`device`] | processor or GPU |
@@ -35,6 +36,7 @@ pub mod graph;
 pub mod loader;
 pub mod loss;
 pub mod manifest;
+pub mod news;
 pub mod npy;
 pub mod optimiser;
 pub mod schedule;

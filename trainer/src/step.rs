@@ -1,11 +1,12 @@
 //! One training step: a pass over an epoch's manifest, from one checkpoint to the next.
 
 use crate::cli::StepArguments;
-use crate::export::{Provenance, export};
+use crate::export::{Provenance, export, lend};
 use crate::graph::{Graph, Mode, untie};
 use crate::loader::{Batch, Loader, Recipe};
 use crate::loss::weighted_cross_entropy;
 use crate::manifest::{self, Manifest};
+use crate::news::News;
 use crate::optimiser::Optimiser;
 use crate::schedule::Schedule;
 use crate::scores::Scores;
@@ -13,7 +14,6 @@ use crate::{device, state};
 use anyhow::{Context, bail};
 use gleaner::cache::Cache;
 use gleaner::config::{Config, TrainPrecision};
-use gleaner::digest;
 use gleaner::draw::{Draws, Stream};
 use gleaner::files::publish;
 use gleaner::ledger::scores_beside;
@@ -57,6 +57,7 @@ pub fn run(arguments: &StepArguments) -> anyhow::Result<()> {
     let frame = Frame::of(&classifier, &preprocess, model.file())?;
     manifest.check_labels(frame.classes(&graph, device)?, model.file())?;
     resume(&mut optimiser, &arguments.checkpoint_in, model.digest())?;
+    lend(&mut model, &graph)?;
 
     let [done, planned] = [arguments.work_done, arguments.work_planned];
     if !(done.is_finite() && planned.is_finite() && done >= 0.0 && planned >= 0.0) {
@@ -80,7 +81,8 @@ pub fn run(arguments: &StepArguments) -> anyhow::Result<()> {
     };
     let total = manifest.samples.len();
     let scores = Scores::new(total);
-    let mut pass = Pass { graph, schedule, frame, device, epoch: arguments.epoch, total, scores };
+    let news = News::new(arguments.progress.clone());
+    let mut pass = Pass { graph, schedule, frame, device, epoch: arguments.epoch, total, scores, news };
     let samples = Arc::new(manifest.samples);
     let outcome = pass.train(&mut optimiser, Loader::start(Arc::clone(&samples), recipe)?)?;
     if let Some(news) = cache.news() {
@@ -88,9 +90,9 @@ pub fn run(arguments: &StepArguments) -> anyhow::Result<()> {
     }
 
     let provenance = Provenance { epoch: arguments.epoch, seed: arguments.seed };
-    let bytes = export(&mut model, &pass.graph, provenance)?;
     let checkpoint = arguments.checkpoint_out.as_path();
-    state::write(&optimiser, checkpoint, &digest::of_bytes(&bytes))?;
+    let prepared = export(&mut model, &pass.graph, provenance, checkpoint)?;
+    state::write(&optimiser, checkpoint, prepared.digest())?;
     if let Some(path) = &arguments.report {
         let text = serde_json::to_vec_pretty(&outcome.report())?;
         publish(path, |writer| writer.write_all(&text))?;
@@ -100,8 +102,7 @@ pub fn run(arguments: &StepArguments) -> anyhow::Result<()> {
     if let Err(error) = state::prune(folder(checkpoint), &[&arguments.checkpoint_in, checkpoint]) {
         eprintln!("note: older optimiser states and scores in {} stay: {error}", folder(checkpoint).display());
     }
-    publish(checkpoint, |writer| writer.write_all(&bytes))?;
-    Ok(())
+    Ok(prepared.publish()?)
 }
 
 /// The images that are kept. Whoever sees the whole pool, and so knows how many they are, makes the file.
@@ -186,6 +187,7 @@ struct Pass {
     epoch: u32,
     total: usize,
     scores: Scores,
+    news: News,
 }
 
 /// What a step did.
@@ -207,6 +209,11 @@ impl Outcome {
             "loss": self.loss,
             "learning_rate": self.learning_rate,
         })
+    }
+
+    /// The same in the middle of a step that visits `total` images.
+    fn progress(&self, total: usize) -> serde_json::Value {
+        serde_json::json!({ "images": self.images, "total": total, "seconds": self.seconds, "loss": self.loss })
     }
 }
 
@@ -233,6 +240,9 @@ impl Pass {
             outcome.images += batch.len();
             outcome.seconds = began.elapsed().as_secs_f64();
             outcome.loss = sum / outcome.images as f64;
+            if self.news.are_due() {
+                self.news.tell(&outcome.progress(self.total));
+            }
             if told.elapsed() >= REPORT_EVERY {
                 told = Instant::now();
                 self.tell(&outcome);
@@ -243,6 +253,7 @@ impl Pass {
             bail!("none of the {} images could be decoded; nothing was written", self.total);
         }
         self.tell(&outcome);
+        self.news.tell(&outcome.progress(self.total));
         Ok(outcome)
     }
 

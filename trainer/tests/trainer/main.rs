@@ -5,6 +5,7 @@
 #![allow(clippy::unwrap_used, clippy::expect_used, clippy::panic)]
 
 mod agreement;
+mod beside;
 mod conformance;
 mod doorstep;
 mod learning;
