@@ -41,7 +41,8 @@ impl fmt::Display for Progress {
     fn fmt(&self, formatter: &mut fmt::Formatter<'_>) -> fmt::Result {
         write!(formatter, "{} of {} images", HumanCount(self.images), HumanCount(self.total))?;
         if let Some(rate) = self.rate() {
-            write!(formatter, ", {rate:.0} images/s")?;
+            let digits = if rate < 10.0 { 1 } else { 0 };
+            write!(formatter, ", {rate:.digits$} images/s")?;
         }
         if let Some(loss) = self.loss {
             write!(formatter, ", loss {loss:.4}")?;

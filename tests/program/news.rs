@@ -111,7 +111,7 @@ fn the_service_manager_hears_of_it() {
     manager.install(&workshop, "");
     manager.systemctl(&["start", "gleaner"]);
     // Half an image a second: thirty take a minute.
-    let expected = "training epoch 0: 10 of 40 images, 0 images/s, loss 2.0000, 1m left";
+    let expected = "training epoch 0: 10 of 40 images, 0.5 images/s, loss 2.0000, 1m left";
     manager.until("gleaner", "StatusText", |text| text == expected);
     workshop.write("go", "");
     manager.until("gleaner", "ActiveState", |state| state == "inactive");
