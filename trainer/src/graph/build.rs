@@ -1,6 +1,7 @@
 //! From an ONNX model to a graph that is ready to run.
 
 use super::error::{BuildError, OLDEST_OPSET};
+use super::fuse;
 use super::program::{Plan, Program, Slot, Step, plan};
 use super::reader::{Constants, Reader, Refusal};
 use super::roles::{self, Role, Weights};
@@ -17,6 +18,10 @@ impl Program {
     /// # Errors
     /// Whatever the trainer does not understand is refused here, by node, operator and attribute.
     pub fn new(model: &Model, device: Device) -> Result<Self, BuildError> {
+        Self::build(model, device, false)
+    }
+
+    fn build(model: &Model, device: Device, fused: bool) -> Result<Self, BuildError> {
         let version = model.opset().unwrap_or(0);
         if version < OLDEST_OPSET {
             return Err(BuildError::Opset { file: model.file().to_owned(), version });
@@ -28,7 +33,10 @@ impl Program {
             slots.of(name);
         }
         let mut constants = constants(model, device)?;
-        let nodes = sequences::resolve(&model.graph().node, &mut constants)?;
+        let mut nodes = sequences::resolve(&model.graph().node, &mut constants)?;
+        if fused {
+            nodes = fuse::fuse(nodes, &outputs, &constants);
+        }
         for name in constants.keys() {
             slots.of(name);
         }
@@ -43,7 +51,7 @@ impl Graph {
     /// # Errors
     /// Whatever the trainer does not understand is refused here, by node, operator and attribute.
     pub fn new(model: &Model, classifier: &Classifier, device: Device) -> Result<Self, BuildError> {
-        let program = Program::new(model, device)?;
+        let program = Program::build(model, device, true)?;
         let name = logits_name(model, classifier)?;
         let Some(logits) = program.slot(name) else {
             let reason = format!("nothing computes the logits {name:?}; export the model again");
@@ -160,7 +168,7 @@ fn steps(
     for (index, node) in nodes.iter().enumerate().filter(|(_, node)| node.op_type() != "Constant") {
         let name = label(index, node);
         let ours = matches!(node.domain(), "" | "ai.onnx");
-        let Some(build) = ops::find(node.op_type()).filter(|_| ours) else {
+        let Some(build) = ops::find(node.domain(), node.op_type()) else {
             let operator = if ours { String::new() } else { format!("{}.", node.domain()) } + node.op_type();
             return Err(BuildError::Operator {
                 file: model.file().to_owned(),
@@ -179,10 +187,11 @@ fn steps(
         })?;
         let inputs = node.input.iter().map(|input| (!input.is_empty()).then(|| slots.of(input))).collect();
         let outputs = node.output.iter().map(|output| used.contains(output).then(|| slots.of(output))).collect();
-        let multiplies = matches!(node.op_type(), "Conv" | "Gemm" | "MatMul");
+        let multiplies = matches!(node.op_type(), "Conv" | "Gemm" | "Linear" | "MatMul");
         let all_data = !ops::reads_lists(node.op_type());
         steps.push(Step {
             label: format!("{name:?} ({})", node.op_type()),
+            operator: node.op_type().to_owned(),
             compute,
             multiplies,
             all_data,

@@ -7,7 +7,9 @@
 //! | `untie` | giving every layer its own small weights where an exporter merged equal ones |
 //! | `sequences` | pieces of a tensor that an exporter put into a sequence |
 //! | `roles` | which weights train, which are running statistics, which stay |
+//! | `fuse` | what libtorch computes in one go where an exporter wrote several nodes |
 //! | `program` | the steps of a graph, and running them |
+//! | `reuse` | results that are written over an input that nobody needs any more |
 //! | `values` | the values that stand in a model, as libtorch's tensors |
 //! | `reader` | a node's attributes, and the refusal of what is not understood |
 //! | `ops` | what each operator computes |
@@ -36,9 +38,11 @@
 
 mod build;
 mod error;
+mod fuse;
 mod ops;
 mod program;
 mod reader;
+mod reuse;
 mod roles;
 mod sequences;
 mod untie;

@@ -8,6 +8,7 @@ mod agreement;
 mod beside;
 mod conformance;
 mod doorstep;
+mod fusion;
 mod learning;
 mod npy;
 mod refusal;
