@@ -18,6 +18,7 @@
 //! | [`schedule`] | the learning rate over the run |
 //! | [`optimiser`] | gradient descent with momentum |
 //! | [`state`] | the momentum from step to step |
+//! | [`stored`] | tensors in a file of their own |
 //! | [`scores`] | what a step saw of each image |
 //! | [`export`] | new weights into the ONNX graph |
 //! | [`step`] | one training step, from arguments to checkpoint |
@@ -43,3 +44,4 @@ pub mod schedule;
 pub mod scores;
 pub mod state;
 pub mod step;
+pub mod stored;

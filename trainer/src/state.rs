@@ -4,11 +4,11 @@
 //! SHA-256, so that it is never taken for another's. Training goes on without it, from rest.
 
 use crate::optimiser::Optimiser;
-use gleaner::files::{PublishError, publish};
+use crate::stored;
+use gleaner::files::PublishError;
 use gleaner::ledger::{SCORES_ENDING, scores_beside};
-use safetensors::tensor::{Dtype, SafeTensors, TensorView};
+use safetensors::tensor::{Dtype, SafeTensors};
 use std::collections::{BTreeMap, HashMap};
-use std::io::Write;
 use std::path::{Path, PathBuf};
 use tch::{Kind, TchError, Tensor};
 
@@ -16,20 +16,6 @@ use tch::{Kind, TchError, Tensor};
 /// several in a random order.
 const CHECKPOINT: &str = "checkpoint-sha256";
 const SUFFIX: &str = ".optimizer.safetensors";
-
-/// The optimiser's state could not be written.
-#[derive(Debug, thiserror::Error)]
-pub enum StateError {
-    /// The file could not be published.
-    #[error(transparent)]
-    Publish(#[from] PublishError),
-    /// The tensors could not be put into safetensors' form.
-    #[error("the optimiser's state cannot be encoded: {0}")]
-    Encode(#[from] safetensors::SafeTensorError),
-    /// libtorch could not give its values.
-    #[error("the optimiser's state cannot be read out of libtorch: {0}")]
-    Torch(#[from] TchError),
-}
 
 /// The state file of a checkpoint: `epoch-0003.onnx` has `.epoch-0003.optimizer.safetensors` beside it.
 pub fn path_of(checkpoint: &Path) -> PathBuf {
@@ -63,20 +49,9 @@ fn numbers(bytes: &[u8]) -> Vec<f32> {
 }
 
 /// Writes the optimiser's velocities for `checkpoint`, whose SHA-256 will be `digest`.
-pub fn write(optimiser: &Optimiser, checkpoint: &Path, digest: &str) -> Result<(), StateError> {
-    let mut data: Vec<(&str, Vec<usize>, Vec<u8>)> = Vec::new();
-    for (name, velocity) in optimiser.velocities() {
-        let shape = velocity.size().iter().map(|&extent| usize::try_from(extent).unwrap_or(0)).collect();
-        let bytes = values(velocity)?.iter().flat_map(|value| value.to_le_bytes()).collect();
-        data.push((name, shape, bytes));
-    }
-    let mut views = Vec::new();
-    for (name, shape, bytes) in &data {
-        views.push((*name, TensorView::new(Dtype::F32, shape.clone(), bytes)?));
-    }
+pub fn write(optimiser: &Optimiser, checkpoint: &Path, digest: &str) -> Result<(), PublishError> {
     let metadata = HashMap::from([(CHECKPOINT.to_owned(), digest.to_owned())]);
-    let encoded = safetensors::serialize(views, Some(metadata))?;
-    Ok(publish(&path_of(checkpoint), |writer| writer.write_all(&encoded))?)
+    stored::write(&path_of(checkpoint), optimiser.velocities(), metadata)
 }
 
 /// A tensor's values on the processor, in row-major order.
