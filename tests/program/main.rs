@@ -3,6 +3,7 @@
 #![allow(clippy::unwrap_used, clippy::expect_used, clippy::panic)]
 
 mod bad_input;
+mod beside;
 mod big_pool;
 mod checkpoints;
 mod controlling;
@@ -24,6 +25,7 @@ mod limits;
 mod manager;
 mod memory;
 mod naming;
+mod news;
 mod notices;
 mod outsiders;
 mod packaging;

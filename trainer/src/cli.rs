@@ -54,6 +54,9 @@ pub struct StepArguments {
     /// Writes images, seconds, loss and learning rate to this JSON file
     #[arg(long, value_name = "FILE.json", env = "GLEANER_REPORT")]
     pub report: Option<PathBuf>,
+    /// Tells in this JSON file, while it trains, how far it is: images of how many, seconds, loss
+    #[arg(long, value_name = "FILE.json", env = "GLEANER_PROGRESS")]
+    pub progress: Option<PathBuf>,
 }
 
 /// A forward pass in evaluation mode, to compare the trainer with other runtimes.

@@ -1,7 +1,11 @@
 //! New weights into the ONNX graph.
 
+use crate::graph::Graph;
 use crate::state;
-use gleaner::onnx::{self, Model};
+use gleaner::onnx::{self, Model, PreparedModel};
+use std::collections::BTreeMap;
+use std::io;
+use std::path::Path;
 use tch::{TchError, Tensor};
 
 /// The trained graph cannot become a checkpoint.
@@ -35,19 +39,26 @@ pub struct Provenance {
     pub ema: Option<f64>,
 }
 
-/// The checkpoint's bytes: the graph as it came, with the new `weights` and running statistics, by name, and provenance.
+/// Leaves the numbers of the weights that change to the graph: in the model they would take memory twice.
+pub fn lend(model: &mut Model, graph: &Graph) -> Result<(), ExportError> {
+    graph.trained().try_for_each(|(name, _)| Ok(model.lend(name)?))
+}
+
+/// Writes the checkpoint under temporary names: the graph as it came, with the new `weights` and running statistics, by name,
+/// and provenance.
 pub fn export<'a>(
     model: &mut Model,
     weights: impl IntoIterator<Item = (&'a str, &'a Tensor)>,
     provenance: Provenance,
-) -> Result<Vec<u8>, ExportError> {
+    checkpoint: &Path,
+) -> Result<PreparedModel, ExportError> {
+    let mut changed: BTreeMap<&str, &Tensor> = BTreeMap::new();
     for (name, tensor) in weights {
-        let values = state::values(tensor)?;
-        if !values.iter().all(|value| value.is_finite()) {
+        let finite = tensor.f_isfinite()?.f_all()?;
+        if finite.f_int64_value(&[])? == 0 {
             return Err(ExportError::NotFinite { name: name.to_owned() });
         }
-        let dims: Vec<usize> = tensor.size().iter().map(|&extent| usize::try_from(extent).unwrap_or(0)).collect();
-        model.set_f32(name, &dims, &values)?;
+        changed.insert(name, tensor);
     }
     let parent = model.digest().to_owned();
     model.set_metadata("gleaner.parent", &parent);
@@ -56,5 +67,9 @@ pub fn export<'a>(
     if let Some(decay) = provenance.ema {
         model.set_metadata("gleaner.ema", &decay.to_string());
     }
-    Ok(model.to_bytes()?)
+    let values = |name: &str| match changed.get(name) {
+        Some(weight) => state::values(weight).map_err(io::Error::other),
+        None => Err(io::Error::other(format!("the graph has no weight {name:?}"))),
+    };
+    Ok(model.prepare(checkpoint, &values)?)
 }

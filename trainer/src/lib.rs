@@ -20,10 +20,12 @@
 //! | [`optimiser`] | how gradients move the weights |
 //! | [`average`] | the moving average of the weights |
 //! | [`state`] | what goes from step to step beside the checkpoint |
+//! | [`stored`] | tensors in a file of their own |
 //! | [`scores`] | what a step saw of each image |
 //! | [`export`] | new weights into the ONNX graph |
 //! | [`pass`] | the batches of a step, one after another |
 //! | [`step`] | one training step, from arguments to checkpoint |
+//! | [`news`] | how far a running step is |
 //! | [`forward`] | a forward pass for comparison with other runtimes |
 //! | [`dump`] | any tensor as a file |
 //! | [`npy`] | NumPy's file format |
@@ -46,6 +48,7 @@ pub mod loader;
 pub mod loss;
 pub mod manifest;
 pub mod memory;
+pub mod news;
 pub mod npy;
 pub mod optimiser;
 pub mod pass;
@@ -53,3 +56,4 @@ pub mod schedule;
 pub mod scores;
 pub mod state;
 pub mod step;
+pub mod stored;

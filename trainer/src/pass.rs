@@ -6,6 +6,7 @@ use crate::gather::Gather;
 use crate::graph::{Graph, Mode};
 use crate::loader::{Batch, Loader};
 use crate::loss::weighted_cross_entropy;
+use crate::news::News;
 use crate::optimiser::Optimiser;
 use crate::schedule::Schedule;
 use crate::scores::Scores;
@@ -40,6 +41,8 @@ pub struct Pass<'a> {
     pub total: usize,
     /// What was seen of each.
     pub scores: Scores,
+    /// Who is told how far it is.
+    pub news: News,
 }
 
 /// What a step did.
@@ -62,6 +65,11 @@ impl Outcome {
             "loss": self.loss,
             "learning_rate": self.learning_rate,
         })
+    }
+
+    /// The same in the middle of a step that visits `total` images.
+    fn progress(&self, total: usize) -> serde_json::Value {
+        serde_json::json!({ "images": self.images, "total": total, "seconds": self.seconds, "loss": self.loss })
     }
 }
 
@@ -96,6 +104,9 @@ impl Pass<'_> {
             outcome.images += batch.len();
             outcome.seconds = began.elapsed().as_secs_f64();
             outcome.loss = sum / outcome.images as f64;
+            if self.news.are_due() {
+                self.news.tell(&outcome.progress(self.total));
+            }
             if told.elapsed() >= REPORT_EVERY {
                 told = Instant::now();
                 self.tell(&outcome);
@@ -109,6 +120,7 @@ impl Pass<'_> {
             bail!("none of the {} images could be decoded; nothing was written", self.total);
         }
         self.tell(&outcome);
+        self.news.tell(&outcome.progress(self.total));
         Ok(outcome)
     }
 

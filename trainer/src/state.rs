@@ -7,13 +7,13 @@
 
 use crate::average::Average;
 use crate::optimiser::Optimiser;
+use crate::stored;
 use gleaner::config::{OptimiserConfig, TrainConfig};
-use gleaner::files::{PublishError, publish};
+use gleaner::files::PublishError;
 use gleaner::ledger::{SCORES_ENDING, scores_beside};
-use safetensors::tensor::{Dtype, SafeTensors, TensorView};
+use safetensors::tensor::{Dtype, SafeTensors};
 use serde_json::{Value, json};
-use std::collections::HashMap;
-use std::io::Write;
+use std::collections::{BTreeMap, HashMap};
 use std::path::{Path, PathBuf};
 use tch::{Kind, TchError, Tensor};
 
@@ -21,20 +21,6 @@ use tch::{Kind, TchError, Tensor};
 /// safetensors writes several in a random order.
 const ABOUT: &str = "gleaner";
 const SUFFIX: &str = ".optimizer.safetensors";
-
-/// The optimiser's state could not be written.
-#[derive(Debug, thiserror::Error)]
-pub enum StateError {
-    /// The file could not be published.
-    #[error(transparent)]
-    Publish(#[from] PublishError),
-    /// The tensors could not be put into safetensors' form.
-    #[error("the optimiser's state cannot be encoded: {0}")]
-    Encode(#[from] safetensors::SafeTensorError),
-    /// libtorch could not give its values.
-    #[error("the optimiser's state cannot be read out of libtorch: {0}")]
-    Torch(#[from] TchError),
-}
 
 /// The state file of a checkpoint: `epoch-0003.onnx` has `.epoch-0003.optimizer.safetensors` beside it.
 pub fn path_of(checkpoint: &Path) -> PathBuf {
@@ -142,25 +128,16 @@ pub fn write(
     recipe: &TrainConfig,
     checkpoint: &Path,
     digest: &str,
-) -> Result<(), StateError> {
-    let mut data: Vec<(String, Vec<usize>, Vec<u8>)> = Vec::new();
-    for (name, tensor) in remembered(optimiser, average) {
-        let shape = tensor.size().iter().map(|&extent| usize::try_from(extent).unwrap_or(0)).collect();
-        let bytes = values(&tensor)?.iter().flat_map(|value| value.to_le_bytes()).collect();
-        data.push((name, shape, bytes));
-    }
-    let mut views = Vec::new();
-    for (name, shape, bytes) in &data {
-        views.push((name.as_str(), TensorView::new(Dtype::F32, shape.clone(), bytes)?));
-    }
+) -> Result<(), PublishError> {
     let about = json!({
         "checkpoint": digest,
         "settings": settings(recipe),
         "moves": optimiser.moves(),
         "averaged": average.map_or(0, Average::moves),
     });
-    let encoded = safetensors::serialize(views, Some(HashMap::from([(ABOUT.to_owned(), about.to_string())])))?;
-    Ok(publish(&path_of(checkpoint), |writer| writer.write_all(&encoded))?)
+    let tensors = remembered(optimiser, average);
+    let tensors = tensors.iter().map(|(name, tensor)| (name.as_str(), tensor));
+    stored::write(&path_of(checkpoint), tensors, HashMap::from([(ABOUT.to_owned(), about.to_string())]))
 }
 
 /// A tensor's values on the processor, in row-major order.

@@ -7,6 +7,7 @@
 
 mod accumulate;
 mod agreement;
+mod beside;
 mod checker;
 mod conformance;
 mod doorstep;

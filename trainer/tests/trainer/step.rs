@@ -31,7 +31,8 @@ fn manifest(run: &Run, samples: &[(String, u32, f32)]) {
     run.manifest(&borrowed);
 }
 
-fn ready(images: usize) -> (Run, Vec<(String, u32, f32)>) {
+/// A pool of so many images, and a small network to start with.
+pub fn ready(images: usize) -> (Run, Vec<(String, u32, f32)>) {
     let run = Run::new();
     run.config(SIDE as u32, TRAIN);
     let samples = pool(&run, images);
@@ -71,6 +72,26 @@ fn training_lowers_the_loss_and_repeats_to_the_byte() {
     let metadata = first.metadata();
     assert_eq!(metadata["gleaner.parent"], Model::read(&run.path("start.onnx")).unwrap().digest());
     assert_eq!((metadata["gleaner.epoch"].as_str(), metadata["gleaner.seed"].as_str()), ("1", "1"));
+}
+
+#[test]
+fn how_far_it_is_can_be_followed() {
+    let (run, _) = ready(33);
+    let path = run.path("progress.json");
+    let said = run.trained(
+        "start.onnx",
+        "out.onnx",
+        1,
+        &["--progress", path.to_str().unwrap(), "--report", run.path("report.json").to_str().unwrap()],
+    );
+    let (progress, report) = (report(&run, "progress.json"), report(&run, "report.json"));
+    assert_eq!((&progress["images"], &progress["total"]), (&33.into(), &33.into()), "{said}");
+    assert_eq!((&progress["loss"], &progress["seconds"]), (&report["loss"], &report["seconds"]));
+    // Where it cannot be told the step goes on.
+    let said =
+        run.trained("start.onnx", "again.onnx", 1, &["--progress", run.path("no/folder.json").to_str().unwrap()]);
+    assert_eq!(said.matches("note: how far this step is will not be told in ").count(), 1, "{said}");
+    assert_eq!(run.bytes("again.onnx"), run.bytes("out.onnx"));
 }
 
 #[test]
