@@ -8,6 +8,7 @@ mod agreement;
 mod conformance;
 mod doorstep;
 mod learning;
+mod loading;
 mod npy;
 mod refusal;
 mod round_trip;
