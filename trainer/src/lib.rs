@@ -14,6 +14,7 @@
 //! | [`manifest`] | what an epoch trains on |
 //! | [`loader`] | image files to batches, in the background |
 //! | [`graph`] | the ONNX graph as a trainable module, and which weights train |
+//! | [`mixing`] | mixup and CutMix |
 //! | [`loss`] | the weighted cross-entropy |
 //! | [`schedule`] | the learning rate over the run |
 //! | [`optimiser`] | gradient descent with momentum |
@@ -35,6 +36,7 @@ pub mod graph;
 pub mod loader;
 pub mod loss;
 pub mod manifest;
+pub mod mixing;
 pub mod npy;
 pub mod optimiser;
 pub mod schedule;

@@ -6,6 +6,7 @@ use crate::graph::{Graph, Mode, untie};
 use crate::loader::{Batch, Loader, Recipe};
 use crate::loss::weighted_cross_entropy;
 use crate::manifest::{self, Manifest};
+use crate::mixing::Mixing;
 use crate::optimiser::Optimiser;
 use crate::schedule::Schedule;
 use crate::scores::Scores;
@@ -80,7 +81,13 @@ pub fn run(arguments: &StepArguments) -> anyhow::Result<()> {
     };
     let total = manifest.samples.len();
     let scores = Scores::new(total);
-    let mut pass = Pass { graph, schedule, frame, device, epoch: arguments.epoch, total, scores };
+    let mixing = Mixing {
+        mixup: config.train.mixup,
+        cutmix: config.train.cutmix,
+        probability: config.train.mix_probability,
+        draws: Draws::new(arguments.seed, arguments.epoch, Stream::Mixing),
+    };
+    let mut pass = Pass { graph, schedule, frame, mixing, device, epoch: arguments.epoch, total, scores };
     let samples = Arc::new(manifest.samples);
     let outcome = pass.train(&mut optimiser, Loader::start(Arc::clone(&samples), recipe)?)?;
     if let Some(news) = cache.news() {
@@ -159,6 +166,15 @@ impl Frame {
         })
     }
 
+    /// How many rows and columns an image has.
+    fn sides(&self) -> [i64; 2] {
+        let [first, second, third] = self.extents;
+        match self.layout {
+            Layout::Nchw => [second, third],
+            Layout::Nhwc => [first, second],
+        }
+    }
+
     fn shape(&self, images: i64) -> [i64; 4] {
         let [first, second, third] = self.extents;
         [images, first, second, third]
@@ -182,6 +198,7 @@ struct Pass {
     graph: Graph,
     schedule: Schedule,
     frame: Frame,
+    mixing: Mixing,
     device: Device,
     epoch: u32,
     total: usize,
@@ -193,7 +210,7 @@ struct Outcome {
     images: usize,
     skipped: usize,
     seconds: f64,
-    /// The mean over all images of weight times cross-entropy.
+    /// The mean over all images of weight times cross-entropy, mixed where images are.
     loss: f64,
     learning_rate: f64,
 }
@@ -220,8 +237,9 @@ impl Pass {
         while let Some(batch) = loader.next_batch() {
             number += 1;
             outcome.learning_rate = self.schedule.rate(outcome.images, batch.len());
-            let loss =
-                self.learn(optimiser, &batch, outcome.learning_rate).with_context(|| format!("batch {number}"))?;
+            let loss = self
+                .learn(optimiser, number, &batch, outcome.learning_rate)
+                .with_context(|| format!("batch {number}"))?;
             if !loss.is_finite() {
                 bail!(
                     "batch {number}: the loss is {loss} at learning rate {:.6}; nothing was written; \
@@ -247,20 +265,37 @@ impl Pass {
     }
 
     /// One batch: forward, backward, and the optimiser's move. Returns the loss before the move, to which the scores belong, too.
-    fn learn(&mut self, optimiser: &mut Optimiser, batch: &Batch, learning_rate: f64) -> anyhow::Result<f64> {
+    fn learn(
+        &mut self,
+        optimiser: &mut Optimiser,
+        number: usize,
+        batch: &Batch,
+        learning_rate: f64,
+    ) -> anyhow::Result<f64> {
         let images = Tensor::f_from_slice(&batch.images)?.f_reshape(self.frame.shape(i64::try_from(batch.len())?))?;
+        let mut images = images.f_to_device(self.device)?;
+        let mix = self.mixing.draw(number as u64, batch, self.frame.sides());
+        if let Some(mix) = &mix {
+            images = mix.images(images, self.frame.layout)?;
+        }
         let labels = Tensor::f_from_slice(&batch.labels)?.f_to_device(self.device)?;
         let weights = Tensor::f_from_slice(&batch.weights)?.f_to_device(self.device)?;
-        let logits = self.graph.logits(&images.f_to_device(self.device)?, Mode::Train)?;
-        let loss = weighted_cross_entropy(&logits, &labels, &weights)?;
+        let logits = self.graph.logits(&images, Mode::Train)?;
+        let loss_of = |labels: &Tensor, weights: &Tensor| weighted_cross_entropy(&logits, labels, weights);
+        let loss = match &mix {
+            None => loss_of(&labels, &weights)?,
+            Some(mix) => mix.loss(&labels, &weights, loss_of)?,
+        };
         let value = loss.f_double_value(&[])?;
         let answers = state::values(&logits)?;
         if value.is_finite() {
             loss.f_backward()?;
             optimiser.step(learning_rate)?;
         }
-        // Last, so that a GPU is at work meanwhile.
-        self.scores.note(batch, &answers);
+        // Last, so that a GPU is at work meanwhile. A mixed image itself was not seen.
+        if mix.is_none() {
+            self.scores.note(batch, &answers);
+        }
         Ok(value)
     }
 

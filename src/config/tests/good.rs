@@ -79,6 +79,9 @@ fn the_least_config_has_the_documented_defaults() {
         warmup: 0.05,
         threads: 0,
         precision: TrainPrecision::Fp32,
+        mixup: 0.0,
+        cutmix: 0.0,
+        mix_probability: 1.0,
     };
     assert_eq!(config.train, train);
     assert_eq!(

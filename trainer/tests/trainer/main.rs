@@ -9,6 +9,7 @@ mod conformance;
 mod doorstep;
 mod learning;
 mod loading;
+mod mixing;
 mod npy;
 mod refusal;
 mod round_trip;
