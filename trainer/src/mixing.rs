@@ -12,7 +12,6 @@
 //! A weight goes with the label of its own image, wherever that is: over the batch each image counts with its weight, as it
 //! does unmixed.
 
-use crate::loader::Batch;
 use gleaner::draw::{Draws, Sequence};
 use gleaner::pixels::Layout;
 use std::ops::Range;
@@ -41,13 +40,15 @@ pub struct Mix {
 }
 
 impl Mixing {
-    /// How the batch of this number is mixed, whose images have so many rows and columns; none if it stays as it is.
-    pub fn draw(&self, number: u64, batch: &Batch, [rows, columns]: [i64; 2]) -> Option<Mix> {
+    /// How the batch of this number is mixed, which has so many images of so many rows and columns; none if it stays as it is.
+    pub fn draw(&self, number: u64, images: usize, [rows, columns]: [i64; 2]) -> Option<Mix> {
         let mut draws = Sequence::new(self.draws.bits(number), 0);
-        let mixes = draws.between(0.0, 1.0) < self.probability && batch.len() > 1;
+        // A single image has no partner.
+        if draws.between(0.0, 1.0) >= self.probability || images < 2 {
+            return None;
+        }
         let heads = draws.below(2) == 0;
         let mix = match (self.mixup > 0.0, self.cutmix > 0.0) {
-            _ if !mixes => return None,
             (false, false) => return None,
             (true, cutmix) if heads || !cutmix => Mix { share: beta(self.mixup, &mut draws), window: None },
             _ => cut(beta(self.cutmix, &mut draws), rows, columns, &mut draws),

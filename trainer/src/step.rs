@@ -210,6 +210,8 @@ struct Outcome {
     images: usize,
     skipped: usize,
     seconds: f64,
+    /// Of these, how many the step stood still because no batch was ready.
+    waited: f64,
     /// The mean over all images of weight times cross-entropy, mixed where images are.
     loss: f64,
     learning_rate: f64,
@@ -221,6 +223,7 @@ impl Outcome {
             "images": self.images,
             "skipped": self.skipped,
             "seconds": self.seconds,
+            "waited": self.waited,
             "loss": self.loss,
             "learning_rate": self.learning_rate,
         })
@@ -231,11 +234,13 @@ impl Pass {
     fn train(&mut self, optimiser: &mut Optimiser, mut loader: Loader) -> anyhow::Result<Outcome> {
         let began = Instant::now();
         let mut told = began;
-        let mut outcome = Outcome { images: 0, skipped: 0, seconds: 0.0, loss: 0.0, learning_rate: 0.0 };
+        let mut outcome = Outcome { images: 0, skipped: 0, seconds: 0.0, waited: 0.0, loss: 0.0, learning_rate: 0.0 };
         let mut sum = 0.0;
         let mut number = 0usize;
+        let mut asked = began;
         while let Some(batch) = loader.next_batch() {
             number += 1;
+            outcome.waited += asked.elapsed().as_secs_f64();
             outcome.learning_rate = self.schedule.rate(outcome.images, batch.len());
             let loss = self
                 .learn(optimiser, number, &batch, outcome.learning_rate)
@@ -255,6 +260,7 @@ impl Pass {
                 told = Instant::now();
                 self.tell(&outcome);
             }
+            asked = Instant::now();
         }
         outcome.skipped = loader.finish()?;
         if outcome.images == 0 {
@@ -274,7 +280,7 @@ impl Pass {
     ) -> anyhow::Result<f64> {
         let images = Tensor::f_from_slice(&batch.images)?.f_reshape(self.frame.shape(i64::try_from(batch.len())?))?;
         let mut images = images.f_to_device(self.device)?;
-        let mix = self.mixing.draw(number as u64, batch, self.frame.sides());
+        let mix = self.mixing.draw(number as u64, batch.len(), self.frame.sides());
         if let Some(mix) = &mix {
             images = mix.images(images, self.frame.layout)?;
         }

@@ -5,7 +5,6 @@ use gleaner::draw::{Draws, Stream};
 use gleaner::ledger::read_scores;
 use gleaner::onnx::start;
 use gleaner::pixels::Layout;
-use gleaner_trainer::loader::Batch;
 use gleaner_trainer::loss::weighted_cross_entropy;
 use gleaner_trainer::mixing::{Mix, Mixing};
 use gleaner_trainer::state::values;
@@ -18,12 +17,8 @@ fn mixing(mixup: f64, cutmix: f64, probability: f64) -> Mixing {
     Mixing { mixup, cutmix, probability, draws: Draws::new(1, 1, Stream::Mixing) }
 }
 
-fn batch(images: usize) -> Batch {
-    Batch { labels: vec![0; images], ..Batch::default() }
-}
-
 fn drawn(mixing: Mixing, sides: [i64; 2]) -> Vec<Mix> {
-    (1..=DRAWS).filter_map(|number| mixing.draw(number, &batch(2), sides)).collect()
+    (1..=DRAWS).filter_map(|number| mixing.draw(number, 2, sides)).collect()
 }
 
 fn moments(numbers: &[f64]) -> (f64, f64) {
@@ -74,7 +69,7 @@ fn a_batch_has_one_of_both_and_some_have_none() {
     assert!((cut - 5_000.0).abs() < 5.0 * 66.0, "{cut}");
     assert!(drawn(mixing(0.0, 0.0, 1.0), [8, 8]).is_empty());
     assert!(drawn(mixing(1.0, 1.0, 0.0), [8, 8]).is_empty());
-    assert_eq!(mixing(1.0, 0.0, 1.0).draw(1, &batch(1), [8, 8]), None, "a single image has no partner");
+    assert_eq!(mixing(1.0, 0.0, 1.0).draw(1, 1, [8, 8]), None, "a single image has no partner");
 }
 
 /// Three images of 2 x 2 pixels, of levels 1, 2 and 3 but for their last pixel, in one channel.
@@ -121,7 +116,7 @@ fn a_mixed_step_moves_the_weights_as_by_hand() {
     run.trained("start.onnx", "out.onnx", 1, &[]);
     // Both classes have probability 1/2. By class 0 and an image's pixel the gradient is, for a with the share s of itself,
     // (-s + 3 (1 - s)) / 2, and for b (3 s - (1 - s)) / 2; pixel 0 is s of a and 1 - s of b, pixel 1 the other way round.
-    let share = mixing(1.0, 0.0, 1.0).draw(1, &batch(2), [2, 2]).unwrap().share;
+    let share = mixing(1.0, 0.0, 1.0).draw(1, 2, [2, 2]).unwrap().share;
     let (a, b) = ((3.0 - 4.0 * share) / 2.0, (4.0 * share - 1.0) / 2.0);
     let moved = |one: f64, other: f64| -0.1 * (a * one + b * other) / 2.0;
     let expected = [moved(share, 1.0 - share), moved(1.0 - share, share), 0.0, -0.05];
@@ -161,7 +156,7 @@ fn only_what_was_not_mixed_has_scores() {
     // As many batches of two as the draws leave unmixed.
     let sometimes = [&both[..], &["--set", "train.mix_probability=0.5"]].concat();
     let draws = mixing(0.8, 1.0, 0.5);
-    let unmixed = (1..=40).filter(|&number| draws.draw(number, &batch(2), [8, 8]).is_none()).count();
+    let unmixed = (1..=40).filter(|&number| draws.draw(number, 2, [8, 8]).is_none()).count();
     assert!((10..30).contains(&unmixed), "{unmixed}");
     assert_eq!(seen("sometimes", &sometimes), 2 * unmixed);
     seen("again", &sometimes);
