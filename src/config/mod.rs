@@ -26,7 +26,7 @@ mod types;
 mod values;
 mod words;
 
-pub use augment::AugmentConfig;
+pub use augment::{AugmentConfig, CropConfig, JitterConfig, RandAugmentConfig};
 pub use auto::OrAuto;
 pub use choosing::*;
 pub use optimiser::OptimiserConfig;

@@ -7,8 +7,9 @@ use super::reader::Section;
 use super::schedule::{ScheduleConfig, schedule};
 use super::sections::{LARGEST_BATCH, MOST_THREADS};
 use super::tree::Node;
-use super::values::{BELOW_ONE, INSIDE, POSITIVE, Read, SHARE};
+use super::values::{BELOW_ONE, INSIDE, Limits, POSITIVE, Read, SHARE};
 use super::words::TrainPrecision;
+use std::ops::Bound;
 
 /// The built-in trainer's settings.
 #[derive(Clone, Debug, PartialEq, serde::Serialize)]
@@ -43,7 +44,16 @@ pub struct TrainConfig {
     pub freeze: Option<Vec<String>>,
     /// Patterns of the only weights that train; none for all.
     pub only: Option<Vec<String>>,
+    /// Mixup: alpha of the Beta distribution that its shares are drawn from, in [0, 4]; 0 = none.
+    pub mixup: f64,
+    /// Likewise for CutMix.
+    pub cutmix: f64,
+    /// Share of the batches that are mixed, if any are, in [0, 1].
+    pub mix_probability: f64,
 }
+
+/// Drawn by rejection, shares of a greater alpha would take ever more attempts, and are nearly all one half.
+const ALPHA: Limits = (Bound::Included(0.0), Bound::Included(4.0));
 
 pub(super) fn train(s: &Section<'_>) -> TrainConfig {
     let optimiser = optimiser(s);
@@ -67,6 +77,9 @@ pub(super) fn train(s: &Section<'_>) -> TrainConfig {
         channels_last: s.or_auto("channels_last", Node::flag),
         freeze: s.optional("freeze", "[\"features.*\"]", patterns),
         only: s.optional("only", "[\"classifier.*\"]", patterns),
+        mixup: s.number("mixup", 0.0, ALPHA),
+        cutmix: s.number("cutmix", 0.0, ALPHA),
+        mix_probability: s.number("mix_probability", 1.0, SHARE),
     }
 }
 

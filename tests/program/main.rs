@@ -2,6 +2,7 @@
 //! person sees: exit codes, messages, lists, `gleaner status --json`, and files that other tools can open.
 #![allow(clippy::unwrap_used, clippy::expect_used, clippy::panic)]
 
+mod augmented_scans;
 mod bad_input;
 mod beside;
 mod big_pool;

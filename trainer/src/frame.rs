@@ -41,6 +41,15 @@ impl Frame {
         })
     }
 
+    /// How many rows and columns an image has.
+    pub fn sides(&self) -> [i64; 2] {
+        let [first, second, third] = self.extents;
+        match self.layout {
+            Layout::Nchw => [second, third],
+            Layout::Nhwc => [first, second],
+        }
+    }
+
     /// The shape of a batch of so many images.
     pub fn shape(&self, images: i64) -> [i64; 4] {
         let [first, second, third] = self.extents;

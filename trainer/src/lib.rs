@@ -14,6 +14,7 @@
 //! | [`manifest`] | what an epoch trains on |
 //! | [`loader`] | image files to batches, in the background |
 //! | [`graph`] | the ONNX graph as a trainable module, and which weights train |
+//! | [`mixing`] | mixup and CutMix |
 //! | [`loss`] | the weighted cross-entropy |
 //! | [`schedule`] | the learning rate over the run |
 //! | [`gather`] | batches whose gradients move the weights together |
@@ -48,6 +49,7 @@ pub mod loader;
 pub mod loss;
 pub mod manifest;
 pub mod memory;
+pub mod mixing;
 pub mod news;
 pub mod npy;
 pub mod optimiser;

@@ -6,6 +6,7 @@ use crate::gather::Gather;
 use crate::graph::{Graph, Mode};
 use crate::loader::{Batch, Loader};
 use crate::loss::weighted_cross_entropy;
+use crate::mixing::Mixing;
 use crate::news::News;
 use crate::optimiser::Optimiser;
 use crate::schedule::Schedule;
@@ -33,6 +34,8 @@ pub struct Pass<'a> {
     pub recipe: &'a TrainConfig,
     /// The form of a batch.
     pub frame: Frame,
+    /// Which batches are mixed, and how.
+    pub mixing: Mixing,
     /// Where the graph is.
     pub device: Device,
     /// The number of this epoch.
@@ -50,7 +53,9 @@ pub struct Outcome {
     images: usize,
     skipped: usize,
     seconds: f64,
-    /// The mean over all images of weight times cross-entropy.
+    /// Of these, how many the step stood still because no batch was ready.
+    waited: f64,
+    /// The mean over all images of weight times cross-entropy, mixed where images are.
     loss: f64,
     learning_rate: f64,
 }
@@ -62,6 +67,7 @@ impl Outcome {
             "images": self.images,
             "skipped": self.skipped,
             "seconds": self.seconds,
+            "waited": self.waited,
             "loss": self.loss,
             "learning_rate": self.learning_rate,
         })
@@ -82,15 +88,17 @@ impl Pass<'_> {
     pub fn train(&mut self, mut loader: Loader) -> anyhow::Result<Outcome> {
         let began = Instant::now();
         let mut told = began;
-        let mut outcome = Outcome { images: 0, skipped: 0, seconds: 0.0, loss: 0.0, learning_rate: 0.0 };
+        let mut outcome = Outcome { images: 0, skipped: 0, seconds: 0.0, waited: 0.0, loss: 0.0, learning_rate: 0.0 };
         let mut sum = 0.0;
         let mut number = 0usize;
         let mut gather = Gather::new(usize::try_from(self.recipe.accumulate)?);
+        let mut asked = began;
         while let Some(batch) = loader.next_batch() {
             number += 1;
+            outcome.waited += asked.elapsed().as_secs_f64();
             let share = gather.add(batch.len());
             outcome.learning_rate = self.schedule.rate(gather.before(), gather.images());
-            let learnt = self.learn(&batch, share).and_then(|loss| {
+            let learnt = self.learn(number, &batch, share).and_then(|loss| {
                 check("loss", loss, outcome.learning_rate)?;
                 if gather.is_full() {
                     self.advance(&mut gather, outcome.learning_rate)?;
@@ -111,6 +119,7 @@ impl Pass<'_> {
                 told = Instant::now();
                 self.tell(&outcome);
             }
+            asked = Instant::now();
         }
         if !gather.is_empty() {
             self.advance(&mut gather, outcome.learning_rate).with_context(|| format!("batch {number}"))?;
@@ -126,20 +135,32 @@ impl Pass<'_> {
 
     /// One batch: forward and backward, with `share` times its loss. Returns the loss, which like the scores belongs to the
     /// weights before they move.
-    fn learn(&mut self, batch: &Batch, share: f64) -> anyhow::Result<f64> {
+    fn learn(&mut self, number: usize, batch: &Batch, share: f64) -> anyhow::Result<f64> {
         let images = Tensor::f_from_slice(&batch.images)?.f_reshape(self.frame.shape(i64::try_from(batch.len())?))?;
+        let mut images = images.f_to_device(self.device)?;
+        let mix = self.mixing.draw(number as u64, batch.len(), self.frame.sides());
+        if let Some(mix) = &mix {
+            images = mix.images(images, self.frame.layout)?;
+        }
         let labels = Tensor::f_from_slice(&batch.labels)?.f_to_device(self.device)?;
         let weights = Tensor::f_from_slice(&batch.weights)?.f_to_device(self.device)?;
-        let logits = self.graph.logits(&images.f_to_device(self.device)?, Mode::Train)?;
-        let loss = weighted_cross_entropy(&logits, &labels, &weights, self.recipe.label_smoothing)?;
+        let logits = self.graph.logits(&images, Mode::Train)?;
+        let smoothing = self.recipe.label_smoothing;
+        let loss_of = |labels: &Tensor, weights: &Tensor| weighted_cross_entropy(&logits, labels, weights, smoothing);
+        let loss = match &mix {
+            None => loss_of(&labels, &weights)?,
+            Some(mix) => mix.loss(&labels, &weights, loss_of)?,
+        };
         let value = loss.f_double_value(&[])?;
         let answers = state::values(&logits)?;
         if value.is_finite() {
             let shared = if share == 1.0 { loss } else { loss.f_mul_scalar(share)? };
             shared.f_backward()?;
         }
-        // Last, so that a GPU is at work meanwhile.
-        self.scores.note(batch, &answers);
+        // Last, so that a GPU is at work meanwhile. A mixed image itself was not seen.
+        if mix.is_none() {
+            self.scores.note(batch, &answers);
+        }
         Ok(value)
     }
 

@@ -13,7 +13,7 @@ use gleaner::files::PublishError;
 use gleaner::ledger::{SCORES_ENDING, scores_beside};
 use safetensors::tensor::{Dtype, SafeTensors};
 use serde_json::{Value, json};
-use std::collections::{BTreeMap, HashMap};
+use std::collections::HashMap;
 use std::path::{Path, PathBuf};
 use tch::{Kind, TchError, Tensor};
 

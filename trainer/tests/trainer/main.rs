@@ -17,6 +17,8 @@ mod fusion;
 mod heads;
 mod kinks;
 mod learning;
+mod loading;
+mod mixing;
 mod npy;
 mod recipe;
 mod refusal;
