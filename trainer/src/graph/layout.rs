@@ -4,20 +4,20 @@ use super::{Graph, Role};
 use tch::{Device, TchError, Tensor};
 
 impl Graph {
-    /// Lays the weights of convolutions out with the channels of a pixel side by side, or with each channel by itself. libtorch
-    /// keeps to the layout of a convolution's weight, and so do the layers behind it. The numbers are the same, and what
-    /// is computed from them is but for rounding.
-    pub fn lay_out(&mut self, channels_last: bool) -> Result<(), TchError> {
+    /// Lays the weights of convolutions out with the channels of a pixel side by side (`last`), or with each channel by
+    /// itself. libtorch keeps to the layout of a convolution's weight, and so do the layers behind it. The numbers are the
+    /// same, and so is what is computed from them, but for rounding.
+    pub fn lay_out(&mut self, last: bool) -> Result<(), TchError> {
         // On a processor a graph is built with its channels last.
-        if channels_last == (self.program.device == Device::Cpu) {
+        if last == (self.program.device == Device::Cpu) {
             return Ok(());
         }
         let _no_gradients = tch::no_grad_guard();
-        // Of four dimensions that decay there are no others but those of convolutions, or it does no harm.
-        let kernels = |role: Role, tensor: &Tensor| role == Role::Trained { decays: true } && tensor.dim() == 4;
-        for parameter in self.parameters.iter_mut().filter(|parameter| kernels(parameter.role, &parameter.tensor)) {
+        // Weights of four dimensions that decay are those of convolutions; for any other the layout makes no difference.
+        let kernel = |role: Role, tensor: &Tensor| role == Role::Trained { decays: true } && tensor.dim() == 4;
+        for parameter in self.parameters.iter_mut().filter(|parameter| kernel(parameter.role, &parameter.tensor)) {
             let weight = parameter.tensor.f_detach()?;
-            let laid_out = if channels_last { self::channels_last(&weight)? } else { channels_first(&weight)? };
+            let laid_out = if last { channels_last(&weight)? } else { channels_first(&weight)? };
             parameter.tensor.f_set_data(&laid_out)?;
         }
         Ok(())
