@@ -48,8 +48,9 @@ deb: build  ## a Debian package, target/gleaner_VERSION_ARCHITECTURE.deb
 data:  ## Fashion-MNIST as PNG files and lists under data/fashion-mnist (FASHION_MNIST=FOLDER with idx files)
 	@$(PYTHON) scripts/fashion_mnist.py data/fashion-mnist $(FASHION_MNIST)
 
-conformance:  ## ONNX's own test cases of its operators under data/conformance, once
+conformance:  ## ONNX's own test cases of its operators under data/conformance and its checker under data/checker, once
 	@$(PYTHON) scripts/stage_conformance.py data/conformance
+	@$(PYTHON) scripts/stage_checker.py data/checker
 
 demo: build data  ## confidence, uniform and patent at the same cost on Fashion-MNIST (EPOCHS=n cuts them)
 	@$(PYTHON) scripts/demo.py --folder $(FOLDER) $(if $(EPOCHS),--epochs $(EPOCHS))

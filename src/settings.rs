@@ -85,7 +85,20 @@ pub fn reviews(config: &Config) -> PathBuf {
 
 /// The random changes of training images.
 pub fn augment(config: &Config) -> pixels::Augment {
-    pixels::Augment { flip: config.pixels.augment.flip, pad: config.pixels.augment.pad }
+    let config::AugmentConfig { flip, pad, crop, jitter, randaugment, erase } = &config.pixels.augment;
+    pixels::Augment {
+        crop: crop.scale.map(|scale| pixels::RandomCrop { scale, ratio: crop.ratio }),
+        pad: *pad,
+        flip: *flip,
+        jitter: pixels::Jitter {
+            brightness: jitter.brightness,
+            contrast: jitter.contrast,
+            saturation: jitter.saturation,
+            hue: jitter.hue,
+        },
+        randaugment: pixels::RandAugment { operations: randaugment.operations, magnitude: randaugment.magnitude },
+        erase: pixels::Erase { probability: *erase },
+    }
 }
 
 /// Which weights the built-in trainer trains.

@@ -5,7 +5,8 @@
 //!
 //! | file | owns |
 //! | --- | --- |
-//! | [`Model`] | reading, writing, digest, tensors, metadata |
+//! | [`Model`] | reading, digest, tensors, metadata |
+//! | `save` | writing, as one file or as two |
 //! | `external` | weights that stand in a file beside the model |
 //! | `check` | whether the graph is whole: sizes, names, order |
 //! | `claims` | shapes in the file that claim more numbers than there is memory for |
@@ -45,6 +46,7 @@ mod kinds;
 mod lookup;
 mod model;
 mod port;
+mod save;
 pub mod start;
 mod tensor;
 pub mod training;
@@ -64,6 +66,7 @@ pub use inspect::Report;
 pub use keep::keep_outputs;
 pub use model::Model;
 pub use port::{Dim, Port};
+pub use save::{PreparedModel, data_beside};
 pub use tensor::{Tensor, Values};
 
 #[cfg(test)]

@@ -1,7 +1,6 @@
 //! A model in memory: reading, writing, and what it holds.
 
-use std::collections::{BTreeMap, HashSet};
-use std::io::Write;
+use std::collections::{BTreeMap, BTreeSet, HashSet};
 use std::path::Path;
 use std::sync::LazyLock;
 
@@ -12,6 +11,7 @@ use super::element::{self, ElementType};
 use super::error::{Error, Problem, Result};
 use super::proto::{GraphProto, ModelProto, StringStringEntryProto};
 use super::{Port, Tensor, check, external, lookup, tensor};
+use crate::digest;
 
 /// The most bytes that a protobuf message may have.
 pub(super) const PROTOBUF_LIMIT: u64 = i32::MAX as u64;
@@ -20,9 +20,13 @@ pub(super) const PROTOBUF_LIMIT: u64 = i32::MAX as u64;
 /// every value is made before it is used. Data from files beside the model are part of it.
 #[derive(Clone, Debug)]
 pub struct Model {
-    file: String,
+    pub(super) file: String,
     digest: String,
-    proto: ModelProto,
+    pub(super) proto: ModelProto,
+    /// Whether its weights stood in a file beside it.
+    pub(super) beside: bool,
+    /// Initializers whose numbers somebody else keeps.
+    pub(super) lent: BTreeSet<String>,
 }
 
 impl Model {
@@ -70,41 +74,14 @@ impl Model {
         let mut proto = ModelProto::decode(bytes).map_err(|error| fail(Problem::NotOnnx(error.to_string())))?;
         let mut digest = Sha256::new();
         digest.update(bytes);
-        match folder {
+        let beside = match folder {
             Some(folder) => external::inline(&mut proto, folder, &mut digest),
-            None => external::refuse(&mut proto),
+            None => external::refuse(&mut proto).map(|()| false),
         }
         .map_err(fail)?;
         check::model(&mut proto).map_err(fail)?;
-        let digest = digest.finalize().iter().map(|byte| format!("{byte:02x}")).collect();
-        Ok(Self { file: file.to_owned(), digest, proto })
-    }
-
-    /// The model as the bytes of an ONNX file, all weights included; equal models give equal bytes.
-    ///
-    /// # Errors
-    /// [`Problem::TooLarge`] beyond 2 GiB.
-    pub fn to_bytes(&self) -> Result<Vec<u8>> {
-        let bytes = self.encoded_len();
-        if bytes > PROTOBUF_LIMIT {
-            return Err(self.error(Problem::TooLarge { bytes }));
-        }
-        Ok(self.proto.encode_to_vec())
-    }
-
-    /// Bytes of the model as a file, all weights included.
-    pub fn encoded_len(&self) -> u64 {
-        self.proto.encoded_len() as u64
-    }
-
-    /// Writes the model into one file, atomically.
-    ///
-    /// # Errors
-    /// [`Problem::TooLarge`] beyond 2 GiB, and [`Problem::Publish`].
-    pub fn write(&self, path: &Path) -> Result<()> {
-        let bytes = self.to_bytes()?;
-        let published = crate::files::publish(path, |writer| writer.write_all(&bytes));
-        published.map_err(|error| Error::new(path.display().to_string(), error.into()))
+        let digest = digest::hexadecimal(&digest.finalize());
+        Ok(Self { file: file.to_owned(), digest, proto, beside, lent: BTreeSet::new() })
     }
 
     /// SHA-256, in hexadecimal, of the bytes that the model was read from, external data included. An edit does not
@@ -197,6 +174,7 @@ impl Model {
         let documentation = old.doc_string.take();
         *old = tensor::from_f32(name, dims, values);
         old.doc_string = documentation;
+        self.lent.remove(name);
         Ok(())
     }
 

@@ -51,9 +51,12 @@ pub struct StepArguments {
     /// Images that the whole run will visit; the learning rate falls to zero there. 0: it stays constant
     #[arg(long, value_name = "IMAGES", default_value_t = 0.0)]
     pub work_planned: f64,
-    /// Writes images, seconds, loss and learning rate to this JSON file
+    /// Writes images, seconds (and how many of them it waited for images), loss and learning rate to this JSON file
     #[arg(long, value_name = "FILE.json", env = "GLEANER_REPORT")]
     pub report: Option<PathBuf>,
+    /// Tells in this JSON file, while it trains, how far it is: images of how many, seconds, loss
+    #[arg(long, value_name = "FILE.json", env = "GLEANER_PROGRESS")]
+    pub progress: Option<PathBuf>,
 }
 
 /// A forward pass in evaluation mode, to compare the trainer with other runtimes.
@@ -65,7 +68,10 @@ pub struct ForwardArguments {
     /// An input of the graph as a .npy file of 32-bit floats or 64-bit integers; repeated for further inputs
     #[arg(long, value_name = "NAME=FILE.npy", required = true)]
     pub input: Vec<String>,
-    /// The folder in which every output appears as NAME.npy
+    /// The folder in which every output appears as NAME.npy, in its own type
     #[arg(short, long, value_name = "FOLDER")]
     pub output: PathBuf,
+    /// Writes every value that a node computes, and index.json, which tells each value's file, node and operator
+    #[arg(long)]
+    pub all: bool,
 }

@@ -1,20 +1,53 @@
 //! A forward pass for comparison with other runtimes.
 
 use crate::cli::ForwardArguments;
-use crate::graph::Program;
-use crate::npy::{self, Array, Elements};
-use crate::{device, state};
-use anyhow::{Context, bail};
+use crate::graph::{Computed, Program};
+use crate::npy::{self, Elements};
+use crate::{device, dump};
+use anyhow::bail;
 use gleaner::files::publish;
 use gleaner::onnx::Model;
+use serde_json::json;
+use std::io::Write;
 use std::path::Path;
-use tch::Tensor;
+use tch::{Device, Tensor};
 
 /// Runs `gleaner-trainer forward`.
 pub fn run(arguments: &ForwardArguments) -> anyhow::Result<()> {
     let device = device::choose();
     let model = Model::read(&arguments.model)?;
     let program = Program::new(&model, device)?;
+    let feeds = feeds(arguments, &program, device)?;
+    let _no_gradients = tch::no_grad_guard();
+    let folder = arguments.output.as_path();
+    // The outputs come first, so that their files have the same names with and without `--all`.
+    let mut files = dump::Files::default();
+    for (name, tensor) in program.evaluate(&feeds)? {
+        dump::publish(&tensor, &folder.join(files.of(&name)))?;
+    }
+    if !arguments.all {
+        return Ok(());
+    }
+    let mut index = Vec::new();
+    for computed in program.trace(&feeds)? {
+        let Computed { value, node, operator, tensor } = computed;
+        let file = files.of(&value);
+        if !program.outputs().contains(&value) {
+            dump::publish(&tensor, &folder.join(&file))?;
+        }
+        index.push(json!({ "value": value, "file": file, "node": node, "operator": operator }));
+    }
+    let text = serde_json::to_vec_pretty(&index)?;
+    publish(&folder.join("index.json"), |writer| writer.write_all(&text))?;
+    Ok(())
+}
+
+/// The inputs by name, from their files.
+fn feeds<'a>(
+    arguments: &'a ForwardArguments,
+    program: &Program,
+    device: Device,
+) -> anyhow::Result<Vec<(&'a str, Tensor)>> {
     let mut feeds = Vec::new();
     for input in &arguments.input {
         let Some((name, file)) = input.split_once('=') else {
@@ -32,16 +65,5 @@ pub fn run(arguments: &ForwardArguments) -> anyhow::Result<()> {
         };
         feeds.push((name, tensor.f_reshape(&shape)?));
     }
-    let outputs = {
-        let _no_gradients = tch::no_grad_guard();
-        program.evaluate(&feeds)?
-    };
-    for (name, tensor) in outputs {
-        let shape = tensor.size().iter().map(|&extent| usize::try_from(extent).unwrap_or(0)).collect();
-        let array = Array { shape, elements: Elements::Floats(state::values(&tensor)?) };
-        // A name such as /fc/Gemm_output_0 must not become folders.
-        let path = arguments.output.join(format!("{}.npy", name.replace('/', "_")));
-        publish(&path, |writer| npy::write(&array, writer)).with_context(|| format!("output {name:?}"))?;
-    }
-    Ok(())
+    Ok(feeds)
 }

@@ -106,14 +106,24 @@ fn words<const SIZE: usize, T>(data: &[u8], count: usize, word: fn([u8; SIZE]) -
 
 /// Writes an array.
 pub fn write(array: &Array, to: &mut impl Write) -> io::Result<()> {
-    let kind = match array.elements {
-        Elements::Floats(_) => "<f4",
-        Elements::Integers(_) => "<i8",
-    };
-    let extents: String = array.shape.iter().map(|extent| format!("{extent}, ")).collect();
+    match &array.elements {
+        Elements::Floats(values) => {
+            write_header("<f4", &array.shape, to)?;
+            values.iter().try_for_each(|value| to.write_all(&value.to_le_bytes()))
+        }
+        Elements::Integers(values) => {
+            write_header("<i8", &array.shape, to)?;
+            values.iter().try_for_each(|value| to.write_all(&value.to_le_bytes()))
+        }
+    }
+}
+
+/// Writes what stands before the elements: NumPy's text for their type, such as `<f4`, and the extents.
+pub fn write_header(dtype: &str, shape: &[usize], to: &mut impl Write) -> io::Result<()> {
+    let extents: String = shape.iter().map(|extent| format!("{extent}, ")).collect();
     // A tuple of one element is written with a comma, longer ones without one at the end.
-    let extents = if array.shape.len() == 1 { extents.trim_end() } else { extents.trim_end_matches(", ") };
-    let mut header = format!("{{'descr': '{kind}', 'fortran_order': False, 'shape': ({extents}), }}");
+    let extents = if shape.len() == 1 { extents.trim_end() } else { extents.trim_end_matches(", ") };
+    let mut header = format!("{{'descr': '{dtype}', 'fortran_order': False, 'shape': ({extents}), }}");
     let fixed = MAGIC.len() + 4;
     let filled = (fixed + header.len() + 1).next_multiple_of(ALIGNMENT);
     header.extend(std::iter::repeat_n(' ', filled - fixed - header.len() - 1));
@@ -122,9 +132,5 @@ pub fn write(array: &Array, to: &mut impl Write) -> io::Result<()> {
     to.write_all(MAGIC)?;
     to.write_all(&[1, 0])?;
     to.write_all(&length.to_le_bytes())?;
-    to.write_all(header.as_bytes())?;
-    match &array.elements {
-        Elements::Floats(values) => values.iter().try_for_each(|value| to.write_all(&value.to_le_bytes())),
-        Elements::Integers(values) => values.iter().try_for_each(|value| to.write_all(&value.to_le_bytes())),
-    }
+    to.write_all(header.as_bytes())
 }

@@ -92,6 +92,10 @@ fn each_bad_value_is_named_with_its_remedy() {
         ),
         ("mine: 3", "c.yaml:4:7: mine is `3`, not a section with keys; write it as `key: value` lines"),
         (
+            "train: {mixup: 5}",
+            "c.yaml:4:16: train.mixup is `5`, not a number at least 0 and at most 4; write for example 0",
+        ),
+        (
             "train: {batch: 0}",
             "c.yaml:4:16: train.batch is `0`, not a whole number from 1 to 1048576; write for example 128",
         ),

@@ -17,7 +17,11 @@ fn the_least_config_has_the_documented_defaults() {
     assert_eq!(config.pixels.std, [0.5, 0.5, 0.5]);
     assert_eq!((config.pixels.resize, config.pixels.crop), (Resize::Bilinear, Crop::Center));
     assert_eq!(config.pixels.crop_fraction, 1.0);
-    assert_eq!(config.pixels.augment, AugmentConfig { flip: false, pad: 0 });
+    let crop = CropConfig { scale: None, ratio: [0.75, 4.0 / 3.0] };
+    let jitter = JitterConfig { brightness: 0.0, contrast: 0.0, saturation: 0.0, hue: 0.0 };
+    let randaugment = RandAugmentConfig { operations: 0, magnitude: 9 };
+    let augment = AugmentConfig { flip: false, pad: 0, crop, jitter, randaugment, erase: 0.0 };
+    assert_eq!(config.pixels.augment, augment);
     assert_eq!((config.pixels.max_megapixels, config.pixels.max_file_mib), (100.0, 256.0));
     assert_eq!(config.cache, CacheConfig { folder: "cache".into(), max_gib: 10.0 });
     assert_eq!(config.model, ModelConfig { start: Some("m.onnx".into()), embedding: Embedding::Auto });
@@ -69,14 +73,22 @@ fn the_least_config_has_the_documented_defaults() {
     assert_eq!(config.hooks, hooks);
     let train = TrainConfig {
         batch: 128,
+        accumulate: 1,
+        optimiser: OptimiserConfig::Sgd { momentum: 0.9, nesterov: false },
         learning_rate: 0.05,
-        momentum: 0.9,
         weight_decay: 0.0005,
-        warmup: 0.05,
+        schedule: ScheduleConfig::Cosine { warmup: 0.05 },
+        label_smoothing: 0.0,
+        clip_norm: None,
+        ema: None,
         threads: 0,
         precision: TrainPrecision::Fp32,
+        channels_last: OrAuto::Auto,
         freeze: None,
         only: None,
+        mixup: 0.0,
+        cutmix: 0.0,
+        mix_probability: 1.0,
     };
     assert_eq!(config.train, train);
     assert_eq!(
@@ -118,7 +130,8 @@ fn every_kind_of_value_is_read() {
 seed: 18446744073709551615
 pool: {train: 7, validation: 'with blank.txt', test: t, links: anywhere}
 pixels: {size: [1, 2], channels: 1, mean: [0], std: [1], resize: lanczos, crop: center, crop_fraction: 0.875,
-         augment: {flip: true, pad: 4}, max_megapixels: 0.5, max_file_mib: 1.5}
+         augment: {flip: true, pad: 4, crop: {ratio: [0.5, 2]}, jitter: {brightness: 0.4, contrast: 1.5},
+                   randaugment: {operations: 2, magnitude: 30}, erase: 0.25}, max_megapixels: 0.5, max_file_mib: 1.5}
 model: {start: m.onnx, embedding: /features/Flatten_output_0}
 checkpoint: {pattern: \"run-{epoch}.onnx\", quiet: 1m 30s, watch: poll, poll: 500ms}
 policy: patent
@@ -145,7 +158,11 @@ plan: {cost: 12}
     assert_eq!((config.pixels.mean, config.pixels.std), (vec![0.0], vec![1.0]));
     assert_eq!((config.pixels.max_megapixels, config.pixels.max_file_mib), (0.5, 1.5));
     assert_eq!(config.checkpoint.watch, Watch::Poll);
-    assert_eq!(config.pixels.augment, AugmentConfig { flip: true, pad: 4 });
+    let crop = CropConfig { scale: None, ratio: [0.5, 2.0] };
+    let jitter = JitterConfig { brightness: 0.4, contrast: 1.5, saturation: 0.0, hue: 0.0 };
+    let randaugment = RandAugmentConfig { operations: 2, magnitude: 30 };
+    let augment = AugmentConfig { flip: true, pad: 4, crop, jitter, randaugment, erase: 0.25 };
+    assert_eq!(config.pixels.augment, augment);
     assert_eq!(config.cache, CacheConfig { folder: "/var/cache/gleaner".into(), max_gib: 0.5 });
     assert_eq!(config.model.embedding, Embedding::Name("/features/Flatten_output_0".to_owned()));
     assert_eq!(config.checkpoint.quiet, Duration::from_secs(90));

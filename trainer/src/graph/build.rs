@@ -1,6 +1,8 @@
 //! From an ONNX model to a graph that is ready to run.
 
 use super::error::BuildError;
+use super::fuse;
+use super::layout::channels_last;
 use super::program::{Program, Slot, Step, plan};
 use super::reader::{Constants, Reader, Refusal};
 use super::{Graph, Parameter, operators, ops, sequences, values};
@@ -9,7 +11,7 @@ use gleaner::onnx::training::{self, OLDEST_OPSET, Role};
 use gleaner::onnx::{Classifier, Model};
 use std::borrow::Cow;
 use std::collections::{BTreeMap, BTreeSet};
-use tch::{Device, Kind, TchError, Tensor};
+use tch::{Device, Kind};
 
 impl Program {
     /// Makes a program of any model, with its floating-point values on `device`.
@@ -17,6 +19,10 @@ impl Program {
     /// # Errors
     /// Whatever the trainer does not understand is refused here, by node, operator and attribute.
     pub fn new(model: &Model, device: Device) -> Result<Self, BuildError> {
+        Self::build(model, device, false)
+    }
+
+    fn build(model: &Model, device: Device, fused: bool) -> Result<Self, BuildError> {
         let version = model.opset().unwrap_or(0);
         if version < OLDEST_OPSET {
             return Err(BuildError::Opset { file: model.file().to_owned(), version });
@@ -28,7 +34,10 @@ impl Program {
             slots.of(name);
         }
         let mut constants = constants(model, device)?;
-        let nodes = sequences::resolve(&model.graph().node, &mut constants)?;
+        let mut nodes = sequences::resolve(&model.graph().node, &mut constants)?;
+        if fused {
+            nodes = fuse::fuse(nodes, &outputs, &constants);
+        }
         for name in constants.keys() {
             slots.of(name);
         }
@@ -43,7 +52,7 @@ impl Graph {
     /// # Errors
     /// Whatever the trainer does not understand is refused here, by node, operator and attribute.
     pub fn new(model: &Model, classifier: &Classifier, device: Device) -> Result<Self, BuildError> {
-        let program = Program::new(model, device)?;
+        let program = Program::build(model, device, true)?;
         let name = training::logits(model, classifier)?;
         let Some(logits) = program.slot(name) else {
             let reason = format!("nothing computes the logits {name:?}; export the model again");
@@ -113,17 +122,6 @@ fn parameters(model: &Model, classifier: &Classifier, program: &Program) -> Resu
     Ok(parameters.collect())
 }
 
-/// The same weight, laid out in memory with its channels last. libtorch keeps to the layout of a convolution's weight, and
-/// so do the layers behind it; on a processor that spares it from rearranging every image before and after each
-/// convolution.
-fn channels_last(weight: &Tensor) -> Result<Tensor, TchError> {
-    let moved = weight.f_permute([0, 2, 3, 1])?;
-    // With a single channel `contiguous` would leave the strides as they are, and they are what libtorch goes by.
-    let mut laid_out = Tensor::f_empty(moved.size(), (moved.kind(), moved.device()))?;
-    laid_out.f_copy_(&moved)?;
-    laid_out.f_permute([0, 3, 1, 2])
-}
-
 fn steps(
     model: &Model,
     nodes: &[Cow<'_, NodeProto>],
@@ -138,7 +136,7 @@ fn steps(
     for (index, node) in nodes.iter().enumerate().filter(|(_, node)| node.op_type() != "Constant") {
         let name = label(index, node);
         let ours = matches!(node.domain(), "" | "ai.onnx");
-        let Some(build) = ops::find(node.op_type()).filter(|_| ours) else {
+        let Some(build) = ops::find(node.domain(), node.op_type()) else {
             let operator = if ours { String::new() } else { format!("{}.", node.domain()) } + node.op_type();
             return Err(BuildError::Operator {
                 file: model.file().to_owned(),
@@ -158,7 +156,7 @@ fn steps(
         let inputs: Vec<Option<Slot>> =
             node.input.iter().map(|input| (!input.is_empty()).then(|| slots.of(input))).collect();
         let outputs = node.output.iter().map(|output| used.contains(output).then(|| slots.of(output))).collect();
-        let multiplies = matches!(node.op_type(), "Conv" | "Gemm" | "MatMul");
+        let multiplies = matches!(node.op_type(), "Conv" | "Gemm" | "Linear" | "MatMul");
         let all_data = !ops::reads_lists(node.op_type());
         let statistics = match (node.op_type(), inputs.as_slice()) {
             ("BatchNormalization", [_, _, _, Some(mean), Some(variance)]) => Some([*mean, *variance]),
@@ -166,6 +164,7 @@ fn steps(
         };
         steps.push(Step {
             label: format!("{name:?} ({})", node.op_type()),
+            operator: node.op_type().to_owned(),
             compute,
             multiplies,
             all_data,

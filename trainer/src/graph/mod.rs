@@ -5,7 +5,11 @@
 //! | `build` | from an ONNX model to a program and its parameters |
 //! | `error` | why a model cannot be trained |
 //! | `sequences` | pieces of a tensor that an exporter put into a sequence |
+//! | `fuse` | what libtorch computes in one go where an exporter wrote several nodes |
+//! | `layout` | how the weights of convolutions lie in memory |
 //! | `program` | the steps of a graph, and running them |
+//! | `reuse` | results that are written over an input that nobody needs any more |
+//! | `trace` | every value that a graph computes |
 //! | `values` | the values that stand in a model, as libtorch's tensors |
 //! | `reader` | a node's attributes, and the refusal of what is not understood |
 //! | `ops` | what each operator computes |
@@ -14,10 +18,14 @@
 
 mod build;
 mod error;
+mod fuse;
+mod layout;
 mod ops;
 mod program;
 mod reader;
+mod reuse;
 mod sequences;
+mod trace;
 mod values;
 
 use gleaner::onnx;
@@ -28,6 +36,7 @@ use tch::{Kind, TchError, Tensor};
 
 pub use error::BuildError;
 pub use program::Program;
+pub use trace::Computed;
 pub use values::{ValueError, value};
 
 /// Whether a forward pass trains (batch statistics, Dropout) or judges (running statistics, no Dropout).
@@ -125,7 +134,8 @@ impl Graph {
     /// logits stay in 32 bits, and so does everything in evaluation.
     ///
     /// The ranges of the two kinds of numbers are the same, so no loss needs to be scaled (Kalamkar et al., "A Study of
-    /// BFLOAT16 for Deep Learning Training", 2019).
+    /// BFLOAT16 for Deep Learning Training", 2019). That is why there is no float16 beside it, which is no faster on GPUs
+    /// that have both (NVIDIA's since Ampere), and whose small gradients vanish unless the loss is scaled.
     pub fn narrow(self) -> Self {
         Self { narrow: true, ..self }
     }
@@ -152,6 +162,12 @@ impl Graph {
     /// The floating-point initializers, in the order in which the ONNX graph has them.
     pub fn parameters(&self) -> &[Parameter] {
         &self.parameters
+    }
+
+    /// What training moves, by name: trained weights and running statistics.
+    pub fn trained(&self) -> impl Iterator<Item = (&str, &Tensor)> {
+        let moved = self.parameters.iter().filter(|parameter| !parameter.role.stays());
+        moved.map(|parameter| (parameter.name.as_str(), &parameter.tensor))
     }
 
     /// The logits `[images, classes]` of a batch. A Softmax at the end of the graph is left out: it belongs to the

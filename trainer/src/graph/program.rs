@@ -2,6 +2,7 @@
 
 use super::ops::{Compute, Inputs};
 use super::reader::Constants;
+use super::reuse::{self, Reuse};
 use super::{Fault, Mode, RunError};
 use std::collections::{BTreeMap, BTreeSet};
 use tch::{Device, Kind, TchError, Tensor};
@@ -12,6 +13,7 @@ pub(super) type Slot = usize;
 /// One node, ready to run.
 pub(super) struct Step {
     pub label: String,
+    pub operator: String,
     pub compute: Compute,
     /// Whether it is a convolution or a product of matrices, which [`super::Graph::narrow`] speaks of.
     pub multiplies: bool,
@@ -32,6 +34,8 @@ pub(super) struct Plan {
     pub steps: Vec<usize>,
     /// Beside each step, the slots that nothing reads afterwards.
     spent: Vec<Vec<Slot>>,
+    /// Beside each step, the input over which it may write.
+    reuses: Vec<Reuse>,
 }
 
 /// The values of one pass, by slot.
@@ -75,6 +79,11 @@ impl Program {
         &self.inputs
     }
 
+    /// The names of the graph's outputs.
+    pub fn outputs(&self) -> &[String] {
+        &self.outputs
+    }
+
     /// Every output of the graph, by name, in evaluation mode. `feeds` are the inputs by name; those that are left out must
     /// be optional.
     ///
@@ -116,10 +125,10 @@ impl Program {
                 }
             }
         }
-        for (&index, spent) in plan.steps.iter().zip(&plan.spent) {
+        for ((&index, spent), reuse) in plan.steps.iter().zip(&plan.spent).zip(&plan.reuses) {
             let Some(step) = self.steps.get(index) else { continue };
             let narrow = narrow && step.multiplies && mode == Mode::Train;
-            let outputs = self.compute(step, &values, mode, narrow);
+            let outputs = self.compute(step, *reuse, &values, mode, narrow);
             let outputs = outputs.map_err(|fault| RunError { node: step.label.clone(), fault })?;
             for (slot, output) in step.outputs.iter().zip(outputs) {
                 if let Some(slot) = *slot {
@@ -135,7 +144,14 @@ impl Program {
         Ok(values)
     }
 
-    fn compute(&self, step: &Step, values: &Pass, mode: Mode, narrow: bool) -> Result<Vec<Tensor>, Fault> {
+    fn compute(
+        &self,
+        step: &Step,
+        reuse: Reuse,
+        values: &Pass,
+        mode: Mode,
+        narrow: bool,
+    ) -> Result<Vec<Tensor>, Fault> {
         let inputs: Vec<Option<&Tensor>> =
             step.inputs.iter().map(|slot| slot.and_then(|slot| values.get(slot))).collect();
         let moved = if narrow {
@@ -145,6 +161,12 @@ impl Program {
         } else {
             None
         };
+        if moved.is_none()
+            && let Some(place) = reuse
+            && let Some(output) = reuse::over(step, place, &inputs)?
+        {
+            return Ok(vec![output]);
+        }
         let mode = if step.judges { Mode::Evaluate } else { mode };
         match moved {
             Some(moved) => {
@@ -193,5 +215,6 @@ pub(super) fn plan(steps: &[Step], targets: &[Slot]) -> Plan {
     }
     chosen.reverse();
     spent.reverse();
-    Plan { steps: chosen, spent }
+    let reuses = reuse::reuses(steps, &chosen, targets);
+    Plan { steps: chosen, spent, reuses }
 }

@@ -11,21 +11,26 @@ use std::process::Command;
 const TOLERANCE: f32 = 1e-4;
 const IMAGES: usize = 128;
 
-/// Logits by ONNX Runtime, through its own API and not through gleaner's scoring.
-pub fn by_onnx_runtime(model: &Path, shape: [usize; 4], input: &[f32]) -> Vec<f32> {
+/// A model in ONNX Runtime, through its own API and not through gleaner's scoring.
+pub fn onnx_runtime(model: &Path) -> ort::session::Session {
     static ENVIRONMENT: std::sync::OnceLock<ort::environment::Environment> = std::sync::OnceLock::new();
     let environment = ENVIRONMENT.get_or_init(|| {
         let library = libraries::find(ONNX_RUNTIME).unwrap();
         ort::init_from(library).unwrap().build().unwrap()
     });
-    let mut session = ort::session::Session::builder(environment).unwrap().commit_from_file(model).unwrap();
+    ort::session::Session::builder(environment).unwrap().commit_from_file(model).unwrap()
+}
+
+/// Logits by ONNX Runtime.
+pub fn by_onnx_runtime(model: &Path, shape: [usize; 4], input: &[f32]) -> Vec<f32> {
+    let mut session = onnx_runtime(model);
     let input = ort::value::TensorRef::from_array_view((shape, input)).unwrap();
     let outputs = session.run(ort::inputs!["image" => input]).unwrap();
     outputs["logits"].try_extract_tensor::<f32>().unwrap().1.to_vec()
 }
 
 /// Logits by the trainer's own program.
-fn by_trainer(run: &Run, model: &Path, shape: [usize; 4], input: &[f32]) -> Vec<f32> {
+pub fn by_trainer(run: &Run, model: &Path, shape: [usize; 4], input: &[f32]) -> Vec<f32> {
     let input = Array { shape: shape.to_vec(), elements: Elements::Floats(input.to_vec()) };
     npy::write(&input, &mut File::create(run.path("input.npy")).unwrap()).unwrap();
     let output = Command::new(PROGRAM)

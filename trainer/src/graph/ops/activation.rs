@@ -32,9 +32,9 @@ pub(super) fn gelu(node: &mut Reader<'_>) -> Result<Compute, Refusal> {
     Ok(one(move |inputs, _| Ok(inputs.get(0)?.f_gelu(&approximate)?)))
 }
 
-/// Any slope that can be spread over the input, not only one a channel.
+/// Any slope that can be spread over the input, not only one a channel. At zero the slope counts, as in PyTorch.
 pub(super) fn prelu(input: &Tensor, slope: &Tensor) -> Result<Tensor, TchError> {
-    input.f_clamp_min(0.0)?.f_add(&input.f_clamp_max(0.0)?.f_mul(slope)?)
+    input.f_where_self(&input.f_gt(0.0)?, &input.f_mul(slope)?)
 }
 
 /// Up to version 10 of the operator set the limits are attributes, afterwards inputs.
@@ -53,6 +53,9 @@ pub(super) fn clip(node: &mut Reader<'_>) -> Result<Compute, Refusal> {
         }
         let limit = |limit: &Option<Number>| limit.as_ref().map(|limit| limit.of(inputs)).transpose();
         Ok(match (limit(&lowest)?, limit(&highest)?) {
+            // PyTorch's gradient of ReLU6 is zero at its limits, that of a limit by itself is one: a channel of nothing but
+            // zeros tells them apart.
+            (Some(0.0), Some(6.0)) => input.f_relu6()?,
             (Some(lowest), Some(highest)) => input.f_clamp(lowest, highest)?,
             (Some(lowest), None) => input.f_clamp_min(lowest)?,
             (None, Some(highest)) => input.f_clamp_max(highest)?,

@@ -9,6 +9,7 @@ mod arithmetic;
 mod attention;
 mod convolution;
 mod fill;
+mod fused;
 mod index;
 mod linear;
 mod list;
@@ -196,8 +197,14 @@ const OPERATORS: &[(&str, Operator)] = &[
     ("Xor", Binary(Tensor::f_logical_xor)),
 ];
 
-/// How the operator of this name is made, if it is known.
-pub(super) fn find(name: &str) -> Option<Operator> {
+/// How the operator of this domain and name is made, if it is known.
+pub(super) fn find(domain: &str, name: &str) -> Option<Operator> {
+    if domain == super::fuse::DOMAIN {
+        return fused::find(name);
+    }
+    if !matches!(domain, "" | "ai.onnx") {
+        return None;
+    }
     OPERATORS.iter().find(|(known, _)| *known == name).map(|(_, operator)| *operator)
 }
 
