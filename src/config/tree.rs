@@ -96,7 +96,8 @@ pub(super) fn parse(text: &str, place: Place) -> Result<(Node, Vec<Duplicate>), 
                 builder.take(event, place).map_err(|fault| (place, fault))?;
             }
             Err(error) => {
-                let remedy = "mind the indentation and the brackets, and put quotes around text with { } [ ] : # in it";
+                let remedy =
+                    "mind the indentation and the brackets, and put quotes around text with { } [ ] : # * in it";
                 return Err((at(error.marker()), Fault::new(format!("this is not YAML: {}", error.info()), remedy)));
             }
         }
@@ -129,12 +130,7 @@ impl Builder {
             Event::SequenceStart(_, tag) => (Value::Sequence(Vec::new()), tag),
             Event::MappingStart(_, tag) => (Value::Mapping(Vec::new()), tag),
             Event::SequenceEnd | Event::MappingEnd => return self.close(),
-            Event::Alias(_) => {
-                return Err(Fault::new(
-                    "aliases (*) are not read here",
-                    "write the value out, in quotes if it begins with a star",
-                ));
-            }
+            Event::Alias(_) => return Err(Fault::new("aliases (*) are not read here", "write the value out")),
             Event::DocumentStart(_) if self.root.is_some() => {
                 return Err(Fault::new("a second document starts here", "keep one document a file"));
             }

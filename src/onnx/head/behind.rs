@@ -1,6 +1,6 @@
 //! What follows from the last layer: shapes that name the number of classes.
 
-use super::find::Layer;
+use super::find::{Layer, uses};
 use crate::onnx::error::Problem;
 use crate::onnx::graft::Graft;
 use crate::onnx::lookup::Lookup;
@@ -37,7 +37,12 @@ pub(super) fn resize(graph: &mut GraphProto, layer: &Layer, classes: usize, graf
             *extent = i64::try_from(classes).unwrap_or(i64::MAX);
         }
         if let Some(input) = graph.node.get_mut(node).and_then(|node| node.input.get_mut(input)) {
-            *input = graft.weight(&format!("{input}.classes"), tensor::from_i64("", &extents));
+            let new = graft.weight(&format!("{input}.classes"), tensor::from_i64("", &extents));
+            let old = std::mem::replace(input, new);
+            if uses(graph, &old) == 0 {
+                graph.initializer.retain(|tensor| tensor.name() != old);
+                graph.input.retain(|input| input.name() != old);
+            }
         }
     }
     let declared = graph.value_info.iter_mut().chain(&mut graph.output);

@@ -170,7 +170,7 @@ impl<'a> Search<'a> {
                  last layer where it is made, and export it again"
             )));
         }
-        let users = way.iter().map(|name| self.users(name)).max().unwrap_or(0);
+        let users = way.iter().map(|name| uses(self.graph, name)).max().unwrap_or(0);
         if users > 1 {
             return Err(refuse(&format!(
                 "shares its weight {name:?} with others, {users} uses in all, which would change with it; export the model \
@@ -201,17 +201,13 @@ impl<'a> Search<'a> {
                 format!("its bias {name:?} is of the shape {dims:?}, with {classes} classes; export the model again");
             return Err(Problem::Head(reason));
         };
-        let is_shared = way.iter().any(|name| self.users(name) > 1);
+        let is_shared = way.iter().any(|name| uses(self.graph, name) > 1);
         Ok(Some(Bias { weight: Weight { name, dims, class_axis }, node, place, is_shared }))
-    }
-
-    /// How often a value is used, in the graphs inside nodes and as an output, too.
-    fn users(&self, value: &str) -> usize {
-        uses(self.graph, value)
     }
 }
 
-fn uses(graph: &GraphProto, value: &str) -> usize {
+/// How often a value is used, in the graphs inside nodes and as an output, too.
+pub(super) fn uses(graph: &GraphProto, value: &str) -> usize {
     let read = graph.node.iter().flat_map(|node| &node.input).filter(|input| *input == value).count();
     let given = graph.output.iter().filter(|output| output.name() == value).count();
     read + given + graph.node.iter().flat_map(subgraphs).map(|graph| uses(graph, value)).sum::<usize>()

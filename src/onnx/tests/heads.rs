@@ -92,6 +92,7 @@ fn a_weight_in_a_constant_node_becomes_an_initializer_and_a_told_shape_follows()
     assert_eq!(model.tensor("w").unwrap().dims, [5, 16]);
     let reshape = model.graph().node.iter().rfind(|node| node.op_type() == "Reshape").unwrap();
     assert_eq!(model.tensor(&reshape.input[1]).unwrap().i64().unwrap(), [-1, 5]);
+    assert!(model.tensor("flat_shape").is_err(), "nobody needs the old shape");
     assert_eq!(Classifier::of(&model).unwrap().classes, Some(5));
 }
 
