@@ -25,7 +25,9 @@ import train_networks
 
 PROGRAM = ROOT / "target/release/examples/bench-train"
 TRAINER = ROOT / "target/release/gleaner-trainer"
-LIBTORCH = ROOT / "runtime/libtorch/lib"
+# What `gleaner-trainer` gives its engine on the way (trainer/src/doorstep.rs).
+SURROUNDINGS = {"LD_LIBRARY_PATH": str(ROOT / "runtime/libtorch/lib"), "OMP_WAIT_POLICY": "passive", "MALLOC_MMAP_MAX_": "0",
+                "MALLOC_TRIM_THRESHOLD_": "17179869184"}
 DATA = ROOT / "bench/data"
 GRAPHS = DATA / "train/graphs"
 # What is read from files.
@@ -128,7 +130,7 @@ def compare(rows, what, ours, other, theirs):
 def gleaner(name, threads):
     _, channels, side, batch = train_networks.NETWORKS[name]
     return Contender("gleaner step", [PROGRAM, train_networks.graph(GRAPHS, name), channels, side, batch, threads],
-                     {"LD_LIBRARY_PATH": str(LIBTORCH)})
+                     SURROUNDINGS)
 
 
 def python(mode, name, threads, layout, *source):

@@ -13,16 +13,18 @@ use std::path::Path;
 use std::time::Instant;
 
 use anyhow::{Context, bail};
+use gleaner::config::OptimiserConfig;
 use gleaner::draw::{Draws, Stream};
+use gleaner::onnx::training::untie;
 use gleaner::onnx::{Classifier, Model};
-use gleaner_trainer::graph::{Graph, Mode, untie};
+use gleaner_trainer::graph::{Graph, Mode};
 use gleaner_trainer::loss::weighted_cross_entropy;
 use gleaner_trainer::optimiser::Optimiser;
 use gleaner_trainer::{device, state};
 use tch::Tensor;
 
 const LEARNING_RATE: f64 = 0.01;
-const MOMENTUM: f64 = 0.9;
+const RULE: OptimiserConfig = OptimiserConfig::Sgd { momentum: 0.9, nesterov: false };
 const WEIGHT_DECAY: f64 = 5e-4;
 
 fn main() -> anyhow::Result<()> {
@@ -32,12 +34,12 @@ fn main() -> anyhow::Result<()> {
     let [channels, side, batch, threads] = extents.as_slice() else { bail!("give channels, side, batch and threads") };
 
     let mut model = Model::read(Path::new(graph))?;
-    let ir_version = model.proto().ir_version();
-    untie(model.graph_mut(), ir_version);
+    untie(&mut model);
     let device = device::choose();
     device::settle(*threads, 1);
-    let graph = Graph::new(&model, &Classifier::of(&model)?, device)?;
-    let mut optimiser = Optimiser::new(&graph, MOMENTUM, WEIGHT_DECAY)?;
+    let mut graph = Graph::new(&model, &Classifier::of(&model)?, device)?;
+    graph.lay_out(true)?;
+    let mut optimiser = Optimiser::new(&graph, RULE, WEIGHT_DECAY)?;
 
     let draws = Draws::new(1, 0, Stream::Augment);
     let count = batch * channels * side * side;
@@ -55,7 +57,7 @@ fn main() -> anyhow::Result<()> {
             let labels = Tensor::f_from_slice(&labels)?.f_to_device(device)?;
             let weights = Tensor::f_from_slice(&weights)?.f_to_device(device)?;
             let logits = graph.logits(&images, Mode::Train)?;
-            let loss = weighted_cross_entropy(&logits, &labels, &weights)?;
+            let loss = weighted_cross_entropy(&logits, &labels, &weights, 0.0)?;
             last = loss.f_double_value(&[])?;
             let _answers = state::values(&logits)?;
             loss.f_backward()?;

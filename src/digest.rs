@@ -70,7 +70,8 @@ impl<W: Write> Write for DigestingWriter<W> {
     }
 }
 
-fn hexadecimal(bytes: &[u8]) -> String {
+/// A digest as it is written.
+pub(crate) fn hexadecimal(bytes: &[u8]) -> String {
     const DIGITS: &[u8; 16] = b"0123456789abcdef";
     let digit = |half: u8| char::from(DIGITS[usize::from(half & 15)]);
     bytes.iter().flat_map(|byte| [digit(byte >> 4), digit(*byte)]).collect()

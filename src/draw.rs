@@ -26,7 +26,7 @@ pub enum Stream {
     Order = 6,
     /// Starting points of the clustering.
     Centroids = 7,
-    /// Flips and crops in training.
+    /// Random changes of images in training.
     Augment = 8,
     /// The order of the batches in training.
     Batches = 9,
@@ -34,7 +34,7 @@ pub enum Stream {
     Dropout = 10,
     /// Random starting weights of a new graph.
     Weights = 11,
-    /// Flips and crops in the scan (`mine.augment`).
+    /// Random changes of images in the scan (`mine.augment`).
     ScanAugment = 12,
     /// Which images stay when a subset is cut to the planned work.
     Cut = 13,
@@ -42,6 +42,8 @@ pub enum Stream {
     Split = 14,
     /// Which images with a fresh score are looked at for the next subset.
     Fresh = 15,
+    /// How the images of a training batch are mixed.
+    Mixing = 16,
 }
 
 /// A family of draws: one number for every id.
@@ -71,6 +73,34 @@ impl Draws {
     /// does not matter.
     pub fn shuffle(&self, ids: &mut [u32]) {
         ids.par_sort_unstable_by_key(|&id| (self.bits(u64::from(id)), id));
+    }
+}
+
+/// Draws one after another, where one id needs several.
+#[derive(Clone, Debug)]
+pub struct Sequence {
+    draws: Draws,
+    next: u64,
+}
+
+impl Sequence {
+    /// The draws that follow from `bits`, themselves a draw, for one of several parts that know nothing of each other.
+    pub fn new(bits: u64, part: u64) -> Self {
+        Self { draws: Draws { key: absorb(bits, part) }, next: 0 }
+    }
+
+    /// A number in `[low, high)`, evenly; `low` if they are the same.
+    pub fn between(&mut self, low: f64, high: f64) -> f64 {
+        let unit = self.draws.unit(self.next);
+        self.next += 1;
+        low + unit * (high - low)
+    }
+
+    /// One of the whole numbers from 0 that are below `count`, evenly but for a part in 2^32; 0 if there are none.
+    pub fn below(&mut self, count: u32) -> u32 {
+        let bits = self.draws.bits(self.next);
+        self.next += 1;
+        ((u128::from(bits) * u128::from(count)) >> 64) as u32
     }
 }
 

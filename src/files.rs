@@ -38,17 +38,41 @@ pub fn publish<F>(path: &Path, write: F) -> Result<(), PublishError>
 where
     F: FnOnce(&mut BufWriter<File>) -> io::Result<()>,
 {
-    let fail = |source| PublishError { path: path.to_owned(), source };
-    let folder = parent(path);
-    fs::create_dir_all(folder).map_err(fail)?;
-    let temporary = temporary_beside(path);
-    let outcome =
-        fill(&temporary, write).and_then(|()| fs::rename(&temporary, path)).and_then(|()| sync_folder(folder));
-    if outcome.is_err() {
-        // The first error is the one to report; a leftover is swept away at the next start.
-        let _ = fs::remove_file(&temporary);
+    prepare(path, write)?.publish()
+}
+
+/// A file that stands whole on the disk under a temporary name. Dropped, it is gone.
+#[derive(Debug)]
+#[must_use = "a prepared file is gone unless it is published"]
+pub struct Prepared {
+    path: PathBuf,
+    temporary: PathBuf,
+}
+
+/// The first half of [`publish`], for files that are to appear one after the other: `path` stays as it is.
+pub fn prepare<F>(path: &Path, write: F) -> Result<Prepared, PublishError>
+where
+    F: FnOnce(&mut BufWriter<File>) -> io::Result<()>,
+{
+    let prepared = Prepared { path: path.to_owned(), temporary: temporary_beside(path) };
+    let made = fs::create_dir_all(parent(path)).and_then(|()| fill(&prepared.temporary, write));
+    made.map_err(|source| PublishError { path: path.to_owned(), source }).map(|()| prepared)
+}
+
+impl Prepared {
+    /// Lets the file take its place.
+    pub fn publish(self) -> Result<(), PublishError> {
+        let placed = fs::rename(&self.temporary, &self.path).and_then(|()| sync_folder(parent(&self.path)));
+        placed.map_err(|source| PublishError { path: self.path.clone(), source })
     }
-    outcome.map_err(fail)
+}
+
+impl Drop for Prepared {
+    fn drop(&mut self) {
+        // After a rename there is nothing under this name. The first error is the one to report; a leftover is swept away at
+        // the next start.
+        let _ = fs::remove_file(&self.temporary);
+    }
 }
 
 /// The temporary name under which `path` is prepared, in the same folder.

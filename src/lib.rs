@@ -33,6 +33,7 @@
 //! | | [`digest`] | SHA-256 of files and of what is being written |
 //! | | [`files`] | publishing files so that nobody sees half of one |
 //! | | [`libraries`] | where the native libraries are |
+//! | | [`memory`] | how much memory there is |
 //! | | [`spool`] | tables that may be too long for the memory |
 //! | | [`progress`] | how far a long piece of work is |
 //! | | [`systemd`] | what the service manager is told |
@@ -55,6 +56,7 @@ pub mod launch;
 pub mod ledger;
 pub mod libraries;
 pub mod lists;
+pub mod memory;
 pub mod mine;
 pub mod onnx;
 pub mod pixels;

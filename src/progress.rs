@@ -72,6 +72,15 @@ impl Progress {
         }
     }
 
+    /// So many images are done, as somebody else counts them; `detail` says more of it on a terminal.
+    pub fn reach(&mut self, done: u64, detail: &str) {
+        self.done = done;
+        if let Some(bar) = &self.bar {
+            bar.set_position(done);
+            bar.set_message(detail.to_owned());
+        }
+    }
+
     /// One more image was what the work looks for.
     pub fn find(&mut self) {
         self.found += 1;

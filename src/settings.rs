@@ -85,7 +85,26 @@ pub fn reviews(config: &Config) -> PathBuf {
 
 /// The random changes of training images.
 pub fn augment(config: &Config) -> pixels::Augment {
-    pixels::Augment { flip: config.pixels.augment.flip, pad: config.pixels.augment.pad }
+    let config::AugmentConfig { flip, pad, crop, jitter, randaugment, erase } = &config.pixels.augment;
+    pixels::Augment {
+        crop: crop.scale.map(|scale| pixels::RandomCrop { scale, ratio: crop.ratio }),
+        pad: *pad,
+        flip: *flip,
+        jitter: pixels::Jitter {
+            brightness: jitter.brightness,
+            contrast: jitter.contrast,
+            saturation: jitter.saturation,
+            hue: jitter.hue,
+        },
+        randaugment: pixels::RandAugment { operations: randaugment.operations, magnitude: randaugment.magnitude },
+        erase: pixels::Erase { probability: *erase },
+    }
+}
+
+/// Which weights the built-in trainer trains.
+pub fn selection(config: &Config) -> onnx::training::Selection {
+    let patterns = |patterns: &Option<Vec<String>>| patterns.clone().unwrap_or_default();
+    onnx::training::Selection { freeze: patterns(&config.train.freeze), only: patterns(&config.train.only) }
 }
 
 /// How checkpoints are run, with plain images: for validation.

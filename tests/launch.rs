@@ -23,6 +23,7 @@ fn values() -> Values {
         checkpoint_out: "watch/epoch-0007.onnx".into(),
         scores_out: "watch/epoch-0007.scores.parquet".into(),
         report: "state/report.json".into(),
+        progress: "state/progress.json".into(),
         epoch: 7,
         seed: u64::MAX,
         work_done: 42_000,
@@ -132,7 +133,7 @@ fn a_command_that_cannot_be_understood_is_refused_beforehand() {
 async fn the_values_arrive_in_the_environment() {
     let mut job = shell(
         "echo \"$GLEANER_LIST|$GLEANER_MANIFEST|$GLEANER_CHECKPOINT_IN|$GLEANER_CHECKPOINT_OUT\"; \
-         echo \"$GLEANER_EPOCH|$GLEANER_SEED|$GLEANER_WORK_DONE|$GLEANER_WORK_PLANNED|$GLEANER_REPORT|$GLEANER_SCORES_OUT\"",
+         echo \"$GLEANER_EPOCH|$GLEANER_SEED|$GLEANER_WORK_DONE|$GLEANER_WORK_PLANNED|$GLEANER_REPORT|$GLEANER_PROGRESS|$GLEANER_SCORES_OUT\"",
     );
     job.environment = Values { work_planned: Some(300_000), ..values() }.environment();
     let mut running = RunningJob::start(job).unwrap();
@@ -141,7 +142,7 @@ async fn the_values_arrive_in_the_environment() {
         running.tail(),
         [
             "lists/epoch 7.txt|lists/epoch-0007.csv|watch/epoch-0006.onnx|watch/epoch-0007.onnx",
-            "7|18446744073709551615|42000|300000|state/report.json|watch/epoch-0007.scores.parquet",
+            "7|18446744073709551615|42000|300000|state/report.json|state/progress.json|watch/epoch-0007.scores.parquet",
         ]
     );
 }

@@ -17,6 +17,11 @@ fn settings(height: u32, width: u32, channels: Channels) -> Preprocess {
     }
 }
 
+/// Only the flip and the padded crop.
+fn moved(flip: bool, pad: u32) -> Augment {
+    Augment { flip, pad, ..Augment::default() }
+}
+
 const FLIP: u64 = 1 << 63;
 
 /// The bits that choose place `down` of `count` rows and `right` of `count` columns: the middle of each share.
@@ -37,11 +42,11 @@ const GREY: [u8; 6] = [1, 2, 3,
 
 #[test]
 fn the_highest_bit_flips_left_and_right() {
-    let augment = Augment { flip: true, pad: 0 };
+    let augment = moved(true, 0);
     let grey = settings(2, 3, Channels::Grey);
     assert_eq!(apply(augment, 0, &grey, &GREY), GREY);
     assert_eq!(apply(augment, FLIP, &grey, &GREY), [3, 2, 1, 6, 5, 4]);
-    assert_eq!(apply(Augment { flip: false, pad: 0 }, FLIP, &grey, &GREY), GREY);
+    assert_eq!(apply(moved(false, 0), FLIP, &grey, &GREY), GREY);
     let colour = settings(1, 2, Channels::Rgb);
     assert_eq!(apply(augment, FLIP, &colour, &[1, 2, 3, 4, 5, 6]), [4, 5, 6, 1, 2, 3]);
 }
@@ -55,7 +60,7 @@ fn every_place_of_a_padded_crop() {
         [0, 1, 2,  0, 4, 5], [1, 2, 3,  4, 5, 6], [2, 3, 0,  5, 6, 0],
         [0, 4, 5,  0, 0, 0], [4, 5, 6,  0, 0, 0], [5, 6, 0,  0, 0, 0],
     ];
-    let augment = Augment { flip: false, pad: 1 };
+    let augment = moved(false, 1);
     for (place, window) in windows.iter().enumerate() {
         let bits = bits(place as u64 / 3, place as u64 % 3, 3);
         assert_eq!(apply(augment, bits, &settings(2, 3, Channels::Grey), &GREY), window, "place {place}");
@@ -67,13 +72,13 @@ fn a_colour_crop_moves_whole_pixels_and_is_flipped_after_it() {
     let colour = settings(1, 2, Channels::Rgb);
     // Moved right by one: zero, then the first pixel. Flipped: the first pixel, then zero.
     let bits = bits(1, 0, 3);
-    assert_eq!(apply(Augment { flip: true, pad: 1 }, bits, &colour, &[1, 2, 3, 4, 5, 6]), [0, 0, 0, 1, 2, 3]);
-    assert_eq!(apply(Augment { flip: true, pad: 1 }, bits | FLIP, &colour, &[1, 2, 3, 4, 5, 6]), [1, 2, 3, 0, 0, 0]);
+    assert_eq!(apply(moved(true, 1), bits, &colour, &[1, 2, 3, 4, 5, 6]), [0, 0, 0, 1, 2, 3]);
+    assert_eq!(apply(moved(true, 1), bits | FLIP, &colour, &[1, 2, 3, 4, 5, 6]), [1, 2, 3, 0, 0, 0]);
 }
 
 #[test]
 fn a_pad_wider_than_the_image_can_leave_nothing_of_it() {
-    let augment = Augment { flip: true, pad: 1000 };
+    let augment = moved(true, 1000);
     assert_eq!(apply(augment, 0, &settings(2, 3, Channels::Grey), &GREY), [0; 6]);
     assert_eq!(apply(augment, u64::MAX, &settings(2, 3, Channels::Grey), &GREY), [0; 6]);
 }
@@ -84,9 +89,7 @@ fn places_are_drawn_evenly() {
     let mut counts = std::collections::BTreeMap::<Vec<u8>, u32>::new();
     for draw in 0..90_000_u64 {
         let bits = draw.wrapping_mul(0x9e37_79b9_7f4a_7c15).rotate_left(29).wrapping_mul(0xbf58_476d_1ce4_e5b9);
-        *counts
-            .entry(apply(Augment { flip: false, pad: 1 }, bits, &settings(2, 3, Channels::Grey), &GREY))
-            .or_default() += 1;
+        *counts.entry(apply(moved(false, 1), bits, &settings(2, 3, Channels::Grey), &GREY)).or_default() += 1;
     }
     assert_eq!(counts.len(), 9);
     assert!(counts.values().all(|count| (9_500..10_500).contains(count)), "{counts:?}");

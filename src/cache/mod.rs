@@ -14,6 +14,8 @@
 //! Slots are given out first come, first served, and none is ever taken away. A scan visits each image at most once in
 //! a while, and in an order drawn at random: whatever is thrown out would be as likely to be needed as what comes in.
 //!
+//! What is kept is scaled to the model's size. Random parts of the originals, as training may want them, are decoded past it.
+//!
 //! An image's file is looked at once in each process, for its length and its time. What changes later is seen at the
 //! next start.
 

@@ -50,7 +50,7 @@ pub enum Command {
     /// is unfair, it is so to the run. Like `gleaner run` it may be interrupted at any time; the same command goes on. Start
     /// it in the folder in which the run was started.
     Control(control::Arguments),
-    /// Make a starting graph, or say what a graph takes and gives
+    /// Make a starting graph, say what a graph takes and gives and which weights train, or give it other classes
     Model(model::Arguments),
 }
 

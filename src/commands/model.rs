@@ -1,13 +1,16 @@
-//! `gleaner model`: starting graphs, and what a graph takes and gives.
+//! `gleaner model`: starting graphs, what a graph takes and gives, and other classes for it.
 
-use std::path::PathBuf;
+use std::path::{Path, PathBuf};
 use std::process::ExitCode;
 
 use anyhow::Context;
 use clap::{Args, Subcommand, ValueEnum};
 
+use crate::config::Config;
 use crate::onnx::start::{self, Stem};
-use crate::onnx::{Model, Report};
+use crate::onnx::training::{Selection, TrainingReport};
+use crate::onnx::{Classifier, Model, Report, replace_head};
+use crate::settings;
 
 /// Arguments of `gleaner model`.
 #[derive(Args, Debug)]
@@ -20,11 +23,15 @@ pub struct Arguments {
 enum Action {
     /// Write a starting graph with random weights
     New(New),
-    /// Say what a graph takes and gives: inputs, outputs, opset, parameters, where its embedding is
-    Inspect {
-        /// The ONNX file
-        file: PathBuf,
-    },
+    /// Say what a graph takes and gives, where its embedding is, and which of its weights the built-in trainer trains
+    ///
+    /// The names of the weights are what the patterns of `train.freeze` and `train.only` are matched with.
+    Inspect(Inspect),
+    /// Replace the last layer of a graph by a new one for other classes, to go on from what it has learnt elsewhere
+    ///
+    /// The last Gemm, MatMul or Conv gets so many outputs, and its weight and bias are drawn evenly from ±1/sqrt(inputs), as
+    /// PyTorch draws them. A Softmax behind it stays, and so does everything before it.
+    Head(Head),
 }
 
 #[derive(Args, Debug)]
@@ -43,6 +50,33 @@ struct New {
     /// How resnet18 begins; by itself: small below 64 pixels, imagenet from there on
     #[arg(long)]
     stem: Option<StemName>,
+    /// Where the graph is written
+    #[arg(short, long, value_name = "FILE")]
+    output: PathBuf,
+}
+
+#[derive(Args, Debug)]
+struct Inspect {
+    /// The ONNX file
+    file: PathBuf,
+    /// A config, whose `train.freeze` and `train.only` are applied
+    #[arg(short, long, value_name = "FILE")]
+    config: Option<PathBuf>,
+    /// Set a key of the config from here, as in --set 'train.only=["fc.*"]'; may be given more than once
+    #[arg(long, value_name = "KEY=VALUE", requires = "config")]
+    set: Vec<String>,
+}
+
+#[derive(Args, Debug)]
+struct Head {
+    /// The ONNX file
+    file: PathBuf,
+    /// How many classes it is to tell apart
+    #[arg(long, value_parser = clap::value_parser!(u32).range(2..=1_000_000))]
+    classes: u32,
+    /// The seed of the new weights
+    #[arg(long, default_value_t = 1)]
+    seed: u64,
     /// Where the graph is written
     #[arg(short, long, value_name = "FILE")]
     output: PathBuf,
@@ -68,12 +102,43 @@ enum StemName {
 pub fn main(arguments: &Arguments) -> anyhow::Result<ExitCode> {
     match &arguments.action {
         Action::New(new) => make(new)?,
-        Action::Inspect { file } => {
-            let model = Model::read(file)?;
-            print!("{}", Report::of(&model));
-        }
+        Action::Inspect(arguments) => inspect(arguments)?,
+        Action::Head(head) => exchange(head)?,
     }
     Ok(ExitCode::SUCCESS)
+}
+
+fn inspect(arguments: &Inspect) -> anyhow::Result<()> {
+    let selection = match &arguments.config {
+        Some(config) => settings::selection(&Config::load(config, &arguments.set)?),
+        None => Selection::default(),
+    };
+    let model = Model::read(&arguments.file)?;
+    print!("{}", Report::of(&model));
+    // What is no classifier was said to be none, with the reason.
+    if Classifier::of(&model).is_ok() {
+        print!("{}", TrainingReport::of(model, &selection)?);
+    }
+    Ok(())
+}
+
+fn exchange(head: &Head) -> anyhow::Result<()> {
+    let (file, output) = (&head.file, &head.output);
+    anyhow::ensure!(!is_same(file, output), "{} would be overwritten; name another file with -o", file.display());
+    let classes = usize::try_from(head.classes).context("--classes is too large")?;
+    let mut model = Model::read(file)?;
+    let new = replace_head(&mut model, classes, head.seed)?;
+    model.write(output)?;
+    println!("{}: {classes} classes instead of {}, in {}", output.display(), new.before, new.weights.join(" and "));
+    if !new.dropped.is_empty() {
+        println!("left out of the metadata: {}", new.dropped.join(", "));
+    }
+    Ok(())
+}
+
+/// Whether both name one file, by whatever way.
+fn is_same(one: &Path, other: &Path) -> bool {
+    one == other || matches!((one.canonicalize(), other.canonicalize()), (Ok(one), Ok(other)) if one == other)
 }
 
 fn make(new: &New) -> anyhow::Result<()> {

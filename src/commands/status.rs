@@ -1,12 +1,15 @@
 //! `gleaner status`: where a run stands, read from its ledger, also while the service runs.
 
+use std::path::Path;
 use std::process::ExitCode;
 
 use clap::Args;
 use serde_json::{Value, json};
 
 use super::Configured;
+use crate::launch;
 use crate::ledger::{CheckpointStatus, EpochRecord, EpochStatus, Ledger, Standing, Totals};
+use crate::service::progress_path;
 
 /// How many of the newest events are told.
 const EVENTS: u32 = 20;
@@ -25,7 +28,8 @@ pub struct Arguments {
 pub fn main(arguments: &Arguments) -> anyhow::Result<ExitCode> {
     let config = arguments.configured.load()?;
     let ledger = Ledger::open_read_only(&config.state.folder)?;
-    let status = status(&ledger)?;
+    let mut status = status(&ledger)?;
+    status["training"] = training(&ledger, &progress_path(&config))?;
     if arguments.json {
         println!("{}", serde_json::to_string_pretty(&status)?);
     } else {
@@ -136,6 +140,24 @@ fn standing(standing: &Standing) -> String {
     }
 }
 
+/// How far the training step that runs is, if it tells; nothing otherwise.
+fn training(ledger: &Ledger, progress: &Path) -> anyhow::Result<Value> {
+    let Standing::Committed(record) = ledger.standing()? else { return Ok(Value::Null) };
+    let size = record.commit.strata.size().unwrap_or_default();
+    let Ok(Some(reached)) = launch::read_progress(progress, size) else { return Ok(Value::Null) };
+    let told = progress.metadata().and_then(|metadata| metadata.modified()).ok();
+    Ok(json!({
+        "epoch": record.commit.epoch,
+        "images": reached.images,
+        "total": reached.total,
+        "images_per_s": reached.rate(),
+        "loss": reached.loss,
+        "seconds_left": reached.seconds_left(),
+        "told_s_ago": told.and_then(|told| told.elapsed().ok()).map(|ago| ago.as_secs()),
+        "text": reached.to_string(),
+    }))
+}
+
 /// What a scoring forward costs on this machine, in training visits: seconds an image of scanning and validating over
 /// seconds an image of training, both by the programs' own clocks. Nothing before the first step.
 fn measured_forward(totals: &Totals, ledger: &Ledger) -> anyhow::Result<Option<f64>> {
@@ -153,6 +175,10 @@ fn print_for_people(status: &Value) {
         println!("failed    at {}, until it is started again: {reason}", text(&status["failed"]["time"]));
     }
     println!("standing  {}", text(&status["standing"]));
+    if let Some(reached) = status["training"]["text"].as_str() {
+        // After a crash it is old, and says so.
+        println!("training  {reached}; told {} s ago", status["training"]["told_s_ago"]);
+    }
     println!("\nepoch    size   mined   extra  scanned   found  accuracy        cost");
     for epoch in status["epochs"].as_array().into_iter().flatten() {
         let number = |name: &str| epoch[name].as_u64().unwrap_or_default();

@@ -3,16 +3,29 @@
 use super::problem::{Fault, Place};
 use super::reader::Report;
 use super::tree::{Node, Value};
-use super::types::Config;
+use super::types::{Config, TrainerProgram};
 use std::path::{Component, Path, PathBuf};
 
 /// Holds sections against each other, as far as each is sound by itself.
 pub(super) fn check(config: &Config, root: &Node, report: &Report) {
     folders(config, root, report);
+    schedule(config, root, report);
     if report.sound(&["pool.train", "pool.validation"]) && plain(&config.pool.train) == plain(&config.pool.validation) {
         let message = format!("pool.validation is `{}`, as is pool.train", config.pool.validation.display());
         let remedy = "name images that are never trained on, or the accuracy says nothing";
         report.add(place(root, "pool.validation"), "pool.validation", Fault::new(message, remedy));
+    }
+}
+
+/// The built-in trainer cannot place a schedule on work that has no end.
+fn schedule(config: &Config, root: &Node, report: &Report) {
+    let Some(word) = config.train.schedule.needs_plan() else { return };
+    let built_in = config.trainer.program == TrainerProgram::BuiltIn;
+    if built_in && config.plan.cost.is_none() && report.sound(&["train.schedule", "plan.cost", "plan"]) {
+        let message =
+            format!("train.schedule is `{word}`, which is a course over the planned work, and none is planned");
+        let remedy = "write plan.cost, or `schedule: constant`";
+        report.add(place(root, "train.schedule"), "train.schedule", Fault::new(message, remedy));
     }
 }
 

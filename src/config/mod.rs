@@ -9,11 +9,13 @@ mod augment;
 mod auto;
 mod checks;
 mod choosing;
+mod optimiser;
 mod pixels;
 mod problem;
 mod programs;
 mod reader;
 mod reload;
+mod schedule;
 mod sections;
 mod templates;
 #[cfg(test)]
@@ -24,11 +26,13 @@ mod types;
 mod values;
 mod words;
 
-pub use augment::AugmentConfig;
+pub use augment::{AugmentConfig, CropConfig, JitterConfig, RandAugmentConfig};
 pub use auto::OrAuto;
 pub use choosing::*;
+pub use optimiser::OptimiserConfig;
 pub use problem::{ConfigError, Problem};
 pub use reload::{Reloaded, changed_keys};
+pub use schedule::ScheduleConfig;
 pub use templates::{HOOK_PLACEHOLDERS, PLACEHOLDERS};
 pub use train::TrainConfig;
 pub use types::*;

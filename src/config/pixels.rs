@@ -33,7 +33,7 @@ pub(super) fn pixels(s: &Section<'_>) -> PixelsConfig {
         resize: s.word("resize", Resize::Bilinear),
         crop,
         crop_fraction: s.number("crop_fraction", 1.0, FRACTION),
-        augment: s.section("augment", augment),
+        augment: s.section("augment", |s| augment(s, channels)),
         max_megapixels: s.number("max_megapixels", 100.0, POSITIVE),
         max_file_mib: s.number("max_file_mib", 256.0, POSITIVE),
     };

@@ -151,6 +151,16 @@ impl<'a> Section<'a> {
         self.report.add(place, name.clone(), Fault { message: format!("{name} {}", fault.message), ..fault });
     }
 
+    /// Blames every one of these keys that is written: they have no part in what was `chosen`, and would have one in
+    /// `other`.
+    pub(super) fn refuse(&self, keys: &[&str], chosen: &str, other: &str) {
+        for key in keys {
+            let Some(entry) = self.entry(key).filter(|entry| !entry.node.is_null()) else { continue };
+            let fault = Fault::new(format!("has no part in `{chosen}`"), format!("leave it out, or write `{other}`"));
+            self.blame(key, entry.node.place, fault);
+        }
+    }
+
     /// Whether nothing was found wrong with these keys of this section.
     pub(super) fn sound(&self, keys: &[&str]) -> bool {
         let names: Vec<_> = keys.iter().map(|key| join(&self.name, key)).collect();

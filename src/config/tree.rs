@@ -129,7 +129,12 @@ impl Builder {
             Event::SequenceStart(_, tag) => (Value::Sequence(Vec::new()), tag),
             Event::MappingStart(_, tag) => (Value::Mapping(Vec::new()), tag),
             Event::SequenceEnd | Event::MappingEnd => return self.close(),
-            Event::Alias(_) => return Err(Fault::new("aliases (*) are not read here", "write the value out")),
+            Event::Alias(_) => {
+                return Err(Fault::new(
+                    "aliases (*) are not read here",
+                    "write the value out, in quotes if it begins with a star",
+                ));
+            }
             Event::DocumentStart(_) if self.root.is_some() => {
                 return Err(Fault::new("a second document starts here", "keep one document a file"));
             }

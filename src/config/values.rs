@@ -18,6 +18,8 @@ pub(super) const FRACTION: Limits = (Bound::Excluded(0.0), Bound::Included(1.0))
 pub(super) const SHARE: Limits = (Bound::Included(0.0), Bound::Included(1.0));
 /// From 0 to below 1.
 pub(super) const BELOW_ONE: Limits = (Bound::Included(0.0), Bound::Excluded(1.0));
+/// Above 0 and below 1.
+pub(super) const INSIDE: Limits = (Bound::Excluded(0.0), Bound::Excluded(1.0));
 /// At least 0.
 pub(super) const NOT_NEGATIVE: Limits = (Bound::Included(0.0), Bound::Unbounded);
 /// Above 0.
@@ -157,6 +159,12 @@ impl Node {
             Value::Sequence(items) => Ok(items),
             _ => Err(self.is_not(wanted)),
         }
+    }
+
+    /// A list of finite numbers within limits.
+    pub(super) fn numbers(&self, wanted: &str, limits: Limits) -> Read<Vec<f64>> {
+        let number = |item: &Node| item.number(limits).map_err(|fault| fault.of_item(item.place));
+        self.items(wanted)?.iter().map(number).collect()
     }
 }
 

@@ -191,3 +191,27 @@ words! {
         Fp16 = "fp16",
     }
 }
+
+words! {
+    /// How a gradient moves the weights.
+    OptimiserKind {
+        /// Stochastic gradient descent.
+        Sgd = "sgd",
+        /// Adam with decoupled weight decay.
+        AdamW = "adamw",
+    }
+}
+
+words! {
+    /// The course of the learning rate.
+    ScheduleKind {
+        /// Falls to zero along a cosine.
+        Cosine = "cosine",
+        /// Stays.
+        Constant = "constant",
+        /// Falls at milestones.
+        Step = "step",
+        /// Rises and falls once.
+        OneCycle = "one-cycle",
+    }
+}

@@ -25,6 +25,9 @@ pub struct Values {
     pub scores_out: PathBuf,
     /// Where the step may leave a [`Report`](super::Report); only in the environment, as `GLEANER_REPORT`.
     pub report: PathBuf,
+    /// Where the step may tell how far it is ([`Progress`](super::Progress)); only in the environment, as
+    /// `GLEANER_PROGRESS`.
+    pub progress: PathBuf,
     /// The epoch that is trained.
     pub epoch: u32,
     /// `seed` of the configuration.
@@ -37,10 +40,11 @@ pub struct Values {
 
 impl Values {
     /// The values as `GLEANER_LIST`, `GLEANER_MANIFEST` and so on, the names of the placeholders in capitals, and
-    /// `GLEANER_REPORT`.
+    /// `GLEANER_REPORT` and `GLEANER_PROGRESS`.
     pub fn environment(&self) -> Vec<(String, OsString)> {
-        let report = ("GLEANER_REPORT".to_owned(), self.report.clone().into_os_string());
-        self.variables().into_iter().chain([report]).collect()
+        let more = [("GLEANER_REPORT", &self.report), ("GLEANER_PROGRESS", &self.progress)];
+        let more = more.map(|(name, path)| (name.to_owned(), path.clone().into_os_string()));
+        self.variables().into_iter().chain(more).collect()
     }
 }
 
@@ -78,6 +82,7 @@ pub fn check(command: &[String]) -> Result<(), CommandError> {
         checkpoint_out: PathBuf::new(),
         scores_out: PathBuf::new(),
         report: PathBuf::new(),
+        progress: PathBuf::new(),
         epoch: 0,
         seed: 0,
         work_done: 0,

@@ -26,6 +26,7 @@ mod orphans;
 mod outcome;
 mod output;
 mod owner;
+mod progress;
 mod report;
 mod template;
 
@@ -34,5 +35,6 @@ pub use command::{PLACEHOLDERS, Values, check};
 pub use job::{Job, RunningJob};
 pub use orphans::{OrphanError, STATE_VARIABLE, end_orphans};
 pub use outcome::{Ending, Failure, LaunchError, Outcome};
+pub use progress::{Progress, read_progress};
 pub use report::{Report, read_report};
 pub use template::{CommandError, Placeholders, expand};

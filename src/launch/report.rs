@@ -1,10 +1,12 @@
 //! What a training step may tell about itself when it has ended.
 
 use std::fs::File;
-use std::io::Read;
+use std::io::{ErrorKind, Read};
 use std::path::Path;
 
-/// A report has three numbers; whatever is longer than this is something else.
+use serde_json::{Map, Value};
+
+/// An account has a few numbers; whatever is longer than this is something else.
 const LONGEST: u64 = 1 << 20;
 
 /// A training step's own account, written as JSON to the file that `GLEANER_REPORT` names:
@@ -24,32 +26,54 @@ pub struct Report {
 /// Reads a report. `None` when there is none, or when it is no JSON object, which is logged: a report is a courtesy,
 /// and the step has succeeded without it. Remove an old one before the step starts.
 pub fn read_report(path: &Path) -> Option<Report> {
-    let mut text = String::new();
-    File::open(path)
-        .and_then(|file| file.take(LONGEST).read_to_string(&mut text))
-        .inspect_err(|error| {
-            if error.kind() != std::io::ErrorKind::NotFound {
-                tracing::warn!(report = %path.display(), %error, "the training step's report cannot be read");
-            }
+    let account = read_account(path)
+        .inspect_err(|reason| {
+            tracing::warn!(report = %path.display(), reason, "the training step's report is passed over");
         })
-        .ok()?;
-    let value: serde_json::Value = serde_json::from_str(&text)
-        .inspect_err(|error| {
-            tracing::warn!(report = %path.display(), %error, "the training step's report is no JSON; it is passed over");
-        })
-        .ok()?;
-    let object = value.as_object()?;
-    let number = |key: &str| object.get(key).and_then(serde_json::Value::as_f64);
-    Some(Report {
-        images: object.get("images").and_then(serde_json::Value::as_u64).or_else(|| number("images").and_then(whole)),
-        skipped: number("skipped").and_then(whole),
-        seconds: number("seconds").filter(|seconds| *seconds >= 0.0),
-        loss: number("loss"),
-    })
+        .ok()??;
+    let Account { seconds, loss } = Account::of(&account);
+    let count = |key: &str| number(&account, key).and_then(whole);
+    Some(Report { images: count("images"), skipped: count("skipped"), seconds, loss })
 }
 
-/// A count that was written as `6000.0`.
-fn whole(number: f64) -> Option<u64> {
+/// What a step says of itself while it runs and afterwards.
+pub(super) struct Account {
+    pub(super) seconds: Option<f64>,
+    pub(super) loss: Option<f64>,
+}
+
+impl Account {
+    pub(super) fn of(account: &Map<String, Value>) -> Self {
+        let seconds = number(account, "seconds").filter(|seconds| *seconds >= 0.0);
+        Self { seconds, loss: number(account, "loss") }
+    }
+}
+
+/// Reads an account; `None` when there is none.
+///
+/// # Errors
+/// In words for a note: why it cannot be understood.
+pub(super) fn read_account(path: &Path) -> Result<Option<Map<String, Value>>, String> {
+    match path.metadata() {
+        Err(error) if error.kind() == ErrorKind::NotFound => return Ok(None),
+        // To open a pipe would be to wait for its other end.
+        Ok(metadata) if !metadata.is_file() => return Err("it is no regular file".to_owned()),
+        _ => {}
+    }
+    let mut text = String::new();
+    match File::open(path).and_then(|file| file.take(LONGEST).read_to_string(&mut text)) {
+        Err(error) if error.kind() == ErrorKind::NotFound => Ok(None),
+        Err(error) => Err(format!("it cannot be read: {error}")),
+        Ok(_) => serde_json::from_str(&text).map(Some).map_err(|error| format!("it is no JSON object: {error}")),
+    }
+}
+
+pub(super) fn number(account: &Map<String, Value>, key: &str) -> Option<f64> {
+    account.get(key).and_then(Value::as_f64)
+}
+
+/// A count, which may have been written as `6000.0`.
+pub(super) fn whole(number: f64) -> Option<u64> {
     // Up to 2^53 every whole number is exact, so the conversion loses nothing.
     let exact = number.fract() == 0.0 && (0.0..=9_007_199_254_740_992.0).contains(&number);
     exact.then_some(number as u64)

@@ -9,7 +9,7 @@ pub type Result<T, E = Error> = std::result::Result<T, E>;
 
 /// A problem, and the file it was found in.
 #[derive(Debug, thiserror::Error)]
-#[error("{file}: {problem}")]
+#[error("{}", told(file, problem))]
 pub struct Error {
     /// The model's file, or "model in memory".
     pub file: String,
@@ -20,6 +20,14 @@ pub struct Error {
 impl Error {
     pub(super) fn new(file: impl Into<String>, problem: Problem) -> Self {
         Self { file: file.into(), problem: Box::new(problem) }
+    }
+}
+
+fn told(file: &str, problem: &Problem) -> String {
+    match problem {
+        // It names the file itself.
+        Problem::Publish(error) => error.to_string(),
+        _ => format!("{file}: {problem}"),
     }
 }
 
@@ -34,10 +42,24 @@ pub enum Problem {
     #[error("not an ONNX file or truncated ({0}); export or copy the model again")]
     NotOnnx(String),
     /// Protobuf messages end at 2 GiB.
-    #[error("{bytes} bytes do not fit the 2 GiB that one ONNX file can hold; use a smaller model")]
+    #[error(
+        "{bytes} bytes do not fit the 2 GiB that one ONNX file can hold; export the model with its weights in a file beside it \
+         (external data)"
+    )]
     TooLarge {
         /// The size in bytes.
         bytes: u64,
+    },
+    /// The weights beside a model claim more memory than there is.
+    #[error(
+        "the weights beside it claim {bytes} bytes, and of the memory that is free {free} may be taken for them; use a smaller \
+         model, or a machine with more memory"
+    )]
+    Memory {
+        /// What they claim, in bytes, or the highest number that can be counted.
+        bytes: u64,
+        /// How many bytes there are for them.
+        free: u64,
     },
     /// The graph has nothing to run or nothing to give.
     #[error("the graph has no {0}; export the model again")]
@@ -190,6 +212,25 @@ pub enum Problem {
     /// The graph cannot be turned into one of 16-bit floats.
     #[error("cannot be computed in half precision: {0}; score in single precision")]
     Half(String),
+    /// The model cannot be trained by the built-in trainer.
+    #[error("{0}")]
+    Untrainable(String),
+    /// A pattern of the config matches no weight.
+    #[error("{key}: no initializer matches {pattern:?}{}; `gleaner model inspect` lists them", nearest(near))]
+    Pattern {
+        /// The key of the config.
+        key: &'static str,
+        /// The pattern.
+        pattern: String,
+        /// The most similar names there are.
+        near: Vec<String>,
+    },
+    /// Of all weights none is left to train.
+    #[error("`train.freeze` and `train.only` leave no weight to train; take patterns away, or add one to `train.only`")]
+    AllFrozen,
+    /// The last layer cannot be replaced.
+    #[error("the last layer cannot be replaced: {0}")]
+    Head(String),
     /// A starting graph cannot have this form.
     #[error("a starting graph cannot have {0}")]
     Start(String),

@@ -6,35 +6,58 @@ use std::fs::File;
 use std::io::{self, Read, Seek, SeekFrom};
 use std::path::{Component, Path};
 
+use bytes::Bytes;
 use sha2::{Digest, Sha256};
 
 use super::error::Problem;
 use super::model::PROTOBUF_LIMIT;
-use super::proto::{ModelProto, TensorProto};
+use super::proto::tensor_proto::DataLocation;
+use super::proto::{ModelProto, StringStringEntryProto, TensorProto};
 use super::tensor::{byte_count, is_external};
 use super::walk;
+use crate::{memory, systemd};
 
-/// Brings all external data into the model, and adds them to the digest in the order in which the tensors stand.
-pub(super) fn inline(model: &mut ModelProto, folder: &Path, digest: &mut Sha256) -> Result<(), Problem> {
+/// Data of fewer bytes stay in the graph, as the `onnx` package has it: shapes are read there without a look elsewhere.
+pub(super) const LEAST: u64 = 1024;
+
+/// Brings all external data into the model, and adds them to the digest in the order in which the tensors stand. Says
+/// whether there were any.
+pub(super) fn inline(model: &mut ModelProto, folder: &Path, digest: &mut Sha256) -> Result<bool, Problem> {
     // A file may have holes, and tensors may share its bytes, so that its size does not say how much memory they take.
-    let mut claimed: u64 = 0;
+    let (mut claimed, mut found) = (0u64, false);
     walk::tensors(model, &mut |tensor| {
+        found |= is_external(tensor);
         claimed = claimed.saturating_add(if is_external(tensor) { byte_count(tensor)? } else { 0 });
         Ok(())
     })?;
-    if claimed > PROTOBUF_LIMIT {
-        return Err(Problem::TooLarge { bytes: claimed });
+    let free = memory::available().map_or(0, |bytes| bytes / 4 * 3).max(PROTOBUF_LIMIT);
+    if claimed > free {
+        return Err(Problem::Memory { bytes: claimed, free });
     }
     walk::tensors(model, &mut |tensor| {
         if is_external(tensor) {
             let data = read(tensor, folder)?;
             digest.update(&data);
-            tensor.raw_data = Some(data);
+            tensor.raw_data = Some(data.into());
             tensor.external_data.clear();
             tensor.data_location = None;
+            systemd::alive();
         }
         Ok(())
-    })
+    })?;
+    Ok(found)
+}
+
+/// Takes the raw data out of a tensor, which says from then on that `length` bytes stand at `offset` in the file `location`.
+pub(super) fn refer(tensor: &mut TensorProto, location: &str, offset: u64, length: u64) -> Option<Bytes> {
+    let entry = |key: &str, value: String| StringStringEntryProto { key: Some(key.to_owned()), value: Some(value) };
+    tensor.external_data = vec![
+        entry("location", location.to_owned()),
+        entry("offset", offset.to_string()),
+        entry("length", length.to_string()),
+    ];
+    tensor.data_location = Some(DataLocation::External as i32);
+    tensor.raw_data.take()
 }
 
 /// Refuses external data where no folder is known.

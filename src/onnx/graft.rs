@@ -8,7 +8,7 @@ use super::proto::attribute_proto::AttributeType;
 use super::proto::{AttributeProto, GraphProto, ModelProto, NodeProto, TensorProto};
 
 /// Up to this IR version every weight has to stand among the graph's inputs, too.
-const WEIGHTS_ARE_INPUTS: i64 = 3;
+pub(super) const WEIGHTS_ARE_INPUTS: i64 = 3;
 
 /// New nodes and weights for a graph, none of whose names is taken.
 pub(super) struct Graft {

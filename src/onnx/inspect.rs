@@ -3,7 +3,7 @@
 use std::collections::BTreeMap;
 use std::fmt;
 
-use super::{Classifier, Layout, Model, OutputKind, Port, Role};
+use super::{Classifier, Layout, Model, OutputKind, Port};
 
 /// What `inspect` prints of a model.
 #[derive(Clone, Debug)]
@@ -16,8 +16,6 @@ pub struct Report {
     inputs: Vec<Port>,
     outputs: Vec<Port>,
     operators: BTreeMap<String, usize>,
-    trained: usize,
-    running: usize,
     classifier: Result<Classifier, String>,
     metadata: BTreeMap<String, String>,
 }
@@ -34,11 +32,6 @@ impl Report {
             };
             *operators.entry(name).or_default() += 1;
         }
-        let (mut trained, mut running) = (0usize, 0usize);
-        for parameter in model.parameters() {
-            let sum = if parameter.role == Role::Trained { &mut trained } else { &mut running };
-            *sum = sum.saturating_add(parameter.count());
-        }
         let producer = [proto.producer_name(), proto.producer_version()].join(" ");
         Self {
             file: model.file().to_owned(),
@@ -49,8 +42,6 @@ impl Report {
             inputs: model.inputs(),
             outputs: model.outputs(),
             operators,
-            trained,
-            running,
             classifier: Classifier::of(model).map_err(|error| error.problem.to_string()),
             metadata: model.metadata(),
         }
@@ -78,7 +69,6 @@ impl fmt::Display for Report {
         }
         let operators: Vec<String> = self.operators.iter().map(|(name, count)| format!("{name} {count}")).collect();
         line(f, "operators", &operators.join(", "))?;
-        line(f, "parameters", &format_args!("{} trained, {} running statistics", self.trained, self.running))?;
         match &self.classifier {
             Ok(classifier) => describe(f, classifier, &line)?,
             Err(reason) => line(f, "classifier", reason)?,

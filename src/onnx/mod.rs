@@ -5,7 +5,8 @@
 //!
 //! | file | owns |
 //! | --- | --- |
-//! | [`Model`] | reading, writing, digest, tensors, metadata |
+//! | [`Model`] | reading, digest, tensors, metadata |
+//! | `save` | writing, as one file or as two |
 //! | `external` | weights that stand in a file beside the model |
 //! | `check` | whether the graph is whole: sizes, names, order |
 //! | `claims` | shapes in the file that claim more numbers than there is memory for |
@@ -16,6 +17,8 @@
 //! | [`keep_outputs`] | only what is asked for comes out |
 //! | [`to_half`] | 16-bit floats from the image to the outputs |
 //! | [`start`] | graphs to begin with, with random weights |
+//! | [`replace_head`] | a last layer for other classes |
+//! | [`training`] | what training does to a graph: which weights train, and which stay |
 //! | [`Report`] | what `inspect` prints |
 
 #[allow(missing_docs, clippy::all, clippy::pedantic, clippy::nursery)]
@@ -36,14 +39,17 @@ mod fold;
 mod functions;
 mod graft;
 mod half;
+mod head;
 mod inspect;
 mod keep;
 mod kinds;
 mod lookup;
 mod model;
 mod port;
+mod save;
 pub mod start;
 mod tensor;
+pub mod training;
 mod walk;
 
 pub use attribute::{
@@ -55,10 +61,12 @@ pub use element::ElementType;
 pub use error::{Error, Problem, Result};
 pub use fold::{Arithmetic, PixelInput, fold_pixels};
 pub use half::to_half;
+pub use head::{Head, replace_head};
 pub use inspect::Report;
 pub use keep::keep_outputs;
-pub use model::{Model, Parameter, Role};
+pub use model::Model;
 pub use port::{Dim, Port};
+pub use save::{PreparedModel, data_beside};
 pub use tensor::{Tensor, Values};
 
 #[cfg(test)]

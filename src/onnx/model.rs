@@ -1,7 +1,6 @@
 //! A model in memory: reading, writing, and what it holds.
 
-use std::collections::{BTreeMap, HashSet};
-use std::io::Write;
+use std::collections::{BTreeMap, BTreeSet, HashSet};
 use std::path::Path;
 use std::sync::LazyLock;
 
@@ -12,6 +11,7 @@ use super::element::{self, ElementType};
 use super::error::{Error, Problem, Result};
 use super::proto::{GraphProto, ModelProto, StringStringEntryProto};
 use super::{Port, Tensor, check, external, lookup, tensor};
+use crate::digest;
 
 /// The most bytes that a protobuf message may have.
 pub(super) const PROTOBUF_LIMIT: u64 = i32::MAX as u64;
@@ -20,38 +20,13 @@ pub(super) const PROTOBUF_LIMIT: u64 = i32::MAX as u64;
 /// every value is made before it is used. Data from files beside the model are part of it.
 #[derive(Clone, Debug)]
 pub struct Model {
-    file: String,
+    pub(super) file: String,
     digest: String,
-    proto: ModelProto,
-}
-
-/// What a weight is for.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub enum Role {
-    /// Changed by the optimiser.
-    Trained,
-    /// A running mean of a BatchNormalization.
-    RunningMean,
-    /// A running variance of a BatchNormalization.
-    RunningVariance,
-}
-
-/// One weight of a graph: a floating-point initializer.
-#[derive(Clone, Debug, PartialEq, Eq)]
-pub struct Parameter {
-    /// The initializer's name.
-    pub name: String,
-    /// Its shape.
-    pub dims: Vec<usize>,
-    /// What it is for.
-    pub role: Role,
-}
-
-impl Parameter {
-    /// How many numbers it holds.
-    pub fn count(&self) -> usize {
-        self.dims.iter().product()
-    }
+    pub(super) proto: ModelProto,
+    /// Whether its weights stood in a file beside it.
+    pub(super) beside: bool,
+    /// Initializers whose numbers somebody else keeps.
+    pub(super) lent: BTreeSet<String>,
 }
 
 impl Model {
@@ -99,41 +74,14 @@ impl Model {
         let mut proto = ModelProto::decode(bytes).map_err(|error| fail(Problem::NotOnnx(error.to_string())))?;
         let mut digest = Sha256::new();
         digest.update(bytes);
-        match folder {
+        let beside = match folder {
             Some(folder) => external::inline(&mut proto, folder, &mut digest),
-            None => external::refuse(&mut proto),
+            None => external::refuse(&mut proto).map(|()| false),
         }
         .map_err(fail)?;
         check::model(&mut proto).map_err(fail)?;
-        let digest = digest.finalize().iter().map(|byte| format!("{byte:02x}")).collect();
-        Ok(Self { file: file.to_owned(), digest, proto })
-    }
-
-    /// The model as the bytes of an ONNX file, all weights included; equal models give equal bytes.
-    ///
-    /// # Errors
-    /// [`Problem::TooLarge`] beyond 2 GiB.
-    pub fn to_bytes(&self) -> Result<Vec<u8>> {
-        let bytes = self.encoded_len();
-        if bytes > PROTOBUF_LIMIT {
-            return Err(self.error(Problem::TooLarge { bytes }));
-        }
-        Ok(self.proto.encode_to_vec())
-    }
-
-    /// Bytes of the model as a file, all weights included.
-    pub fn encoded_len(&self) -> u64 {
-        self.proto.encoded_len() as u64
-    }
-
-    /// Writes the model into one file, atomically.
-    ///
-    /// # Errors
-    /// [`Problem::TooLarge`] beyond 2 GiB, and [`Problem::Publish`].
-    pub fn write(&self, path: &Path) -> Result<()> {
-        let bytes = self.to_bytes()?;
-        let published = crate::files::publish(path, |writer| writer.write_all(&bytes));
-        published.map_err(|error| Error::new(path.display().to_string(), error.into()))
+        let digest = digest::hexadecimal(&digest.finalize());
+        Ok(Self { file: file.to_owned(), digest, proto, beside, lent: BTreeSet::new() })
     }
 
     /// SHA-256, in hexadecimal, of the bytes that the model was read from, external data included. An edit does not
@@ -226,6 +174,7 @@ impl Model {
         let documentation = old.doc_string.take();
         *old = tensor::from_f32(name, dims, values);
         old.doc_string = documentation;
+        self.lent.remove(name);
         Ok(())
     }
 
@@ -243,30 +192,9 @@ impl Model {
         self.proto.metadata_props = entries.into_iter().map(entry).collect();
     }
 
-    /// The weights, in the order in which they stand in the graph: all floating-point initializers that a node uses.
-    pub fn parameters(&self) -> Vec<Parameter> {
-        let graph = self.graph();
-        let used: HashSet<&str> = graph.node.iter().flat_map(|node| &node.input).map(String::as_str).collect();
-        let (mut means, mut variances) = (HashSet::new(), HashSet::new());
-        for node in graph.node.iter().filter(|node| node.op_type() == "BatchNormalization") {
-            means.extend(node.input.get(3).map(String::as_str));
-            variances.extend(node.input.get(4).map(String::as_str));
-        }
-        let floating = |number| ElementType::try_from(number).is_ok_and(element::is_floating);
-        let weights =
-            graph.initializer.iter().filter(|tensor| floating(tensor.data_type()) && used.contains(tensor.name()));
-        weights
-            .map(|tensor| {
-                let name = tensor.name();
-                let role = match (means.contains(name), variances.contains(name)) {
-                    (true, _) => Role::RunningMean,
-                    (_, true) => Role::RunningVariance,
-                    _ => Role::Trained,
-                };
-                let dims = tensor.dims.iter().map(|&extent| usize::try_from(extent).unwrap_or(0)).collect();
-                Parameter { name: name.to_owned(), dims, role }
-            })
-            .collect()
+    /// Keeps the entries of the metadata whose keys are wanted.
+    pub(super) fn retain_metadata(&mut self, is_wanted: impl Fn(&str) -> bool) {
+        self.proto.metadata_props.retain(|entry| is_wanted(entry.key()));
     }
 
     pub(super) fn error(&self, problem: Problem) -> Error {

@@ -88,7 +88,7 @@ fn from_rgb<const N: usize>(raw: &[u8], channels: Channels, out: &mut [u8], rgb:
 }
 
 /// ITU-R 601-2 luma in 16 bits of fraction: the weights 0.299, 0.587 and 0.114 as Pillow rounds them.
-fn luma([red, green, blue]: [u8; 3]) -> u8 {
+pub(super) fn luma([red, green, blue]: [u8; 3]) -> u8 {
     ((u32::from(red) * 19595 + u32::from(green) * 38470 + u32::from(blue) * 7471 + 0x8000) >> 16) as u8
 }
 

@@ -22,16 +22,32 @@ impl Plan {
 
 /// How the image at `path`, of `width` x `height`, becomes the size that the settings ask for.
 pub(super) fn plan(settings: &Preprocess, path: &Path, width: u32, height: u32) -> Result<Plan, PixelError> {
+    match settings.crop {
+        Crop::None => squash(settings, path, width, height),
+        Crop::Center => {
+            let target = enlarge((settings.width, settings.height), settings.crop_fraction)?;
+            plan_of(settings, path, (width, height), cover(target, width, height))
+        }
+    }
+}
+
+/// How all of an image, or a part of `width` x `height`, becomes that size, whatever its shape.
+pub(super) fn squash(settings: &Preprocess, path: &Path, width: u32, height: u32) -> Result<Plan, PixelError> {
+    plan_of(settings, path, (width, height), (u64::from(settings.width), u64::from(settings.height)))
+}
+
+fn plan_of(
+    settings: &Preprocess,
+    path: &Path,
+    (width, height): (u32, u32),
+    scaled: (u64, u64),
+) -> Result<Plan, PixelError> {
     let kept = (settings.width, settings.height);
     if kept.0 == 0 || kept.1 == 0 {
         return Err(PixelError::Settings {
             reason: format!("size {} x {} holds no pixel; give a height and a width of at least 1", kept.1, kept.0),
         });
     }
-    let scaled = match settings.crop {
-        Crop::None => (u64::from(kept.0), u64::from(kept.1)),
-        Crop::Center => cover(enlarge(kept, settings.crop_fraction)?, width, height),
-    };
     // The columns are scaled first, so there is a picture as wide as the result and as high as the source.
     let highest = scaled.1.max(u64::from(height));
     match (u32::try_from(scaled.0), u32::try_from(scaled.1), scaled.0.checked_mul(highest)) {

@@ -9,9 +9,9 @@ use rustix::fs::OFlags;
 
 use super::colour::to_channels;
 use super::decode::decode;
-use super::geometry::plan;
+use super::geometry::{plan, squash};
 use super::resize::Scaler;
-use super::{PixelError, Preprocess};
+use super::{PixelError, Preprocess, RandomCrop, Window};
 
 /// A [`Preprocess`] with buffers of its own: one for each worker thread.
 #[derive(Debug)]
@@ -36,7 +36,21 @@ impl Loader {
     /// # Errors
     /// Each variant of [`PixelError`]; `out` then holds anything.
     pub fn load(&mut self, path: &Path, out: &mut [u8]) -> Result<(), PixelError> {
-        self.scratch.load(&self.preprocess, path, out)
+        self.scratch.load(&self.preprocess, path, None, out)
+    }
+
+    /// The same as [`Preprocess::load_cropped`].
+    ///
+    /// # Errors
+    /// Each variant of [`PixelError`]; `out` then holds anything.
+    pub fn load_cropped(
+        &mut self,
+        path: &Path,
+        crop: &RandomCrop,
+        bits: u64,
+        out: &mut [u8],
+    ) -> Result<(), PixelError> {
+        self.scratch.load(&self.preprocess, path, Some((crop, bits)), out)
     }
 
     /// Like [`load`](Self::load), for an encoded image that is in memory already; `path` is named in errors only.
@@ -44,7 +58,7 @@ impl Loader {
     /// # Errors
     /// Each variant of [`PixelError`] but those of reading; `out` then holds anything.
     pub fn decode(&mut self, encoded: &[u8], path: &Path, out: &mut [u8]) -> Result<(), PixelError> {
-        self.scratch.decode(&self.preprocess, encoded, path, out)
+        self.scratch.decode(&self.preprocess, encoded, path, None, out)
     }
 }
 
@@ -61,28 +75,48 @@ pub(super) struct Scratch {
 }
 
 impl Scratch {
-    pub(super) fn load(&mut self, settings: &Preprocess, path: &Path, out: &mut [u8]) -> Result<(), PixelError> {
+    pub(super) fn load(
+        &mut self,
+        settings: &Preprocess,
+        path: &Path,
+        crop: Option<(&RandomCrop, u64)>,
+        out: &mut [u8],
+    ) -> Result<(), PixelError> {
         let mut file = std::mem::take(&mut self.file);
         let result =
-            read(path, settings.limits.bytes, &mut file).and_then(|()| self.decode(settings, &file, path, out));
+            read(path, settings.limits.bytes, &mut file).and_then(|()| self.decode(settings, &file, path, crop, out));
         self.file = file;
         trim(&mut self.file);
         result
     }
 
-    fn decode(&mut self, settings: &Preprocess, encoded: &[u8], path: &Path, out: &mut [u8]) -> Result<(), PixelError> {
+    fn decode(
+        &mut self,
+        settings: &Preprocess,
+        encoded: &[u8],
+        path: &Path,
+        crop: Option<(&RandomCrop, u64)>,
+        out: &mut [u8],
+    ) -> Result<(), PixelError> {
         if out.len() != settings.bytes() {
             return Err(PixelError::OutputSize { path: path.into(), given: out.len(), needed: settings.bytes() });
         }
         let picture = decode(encoded, path, settings.limits.pixels, &mut self.raw)?;
-        let plan = plan(settings, path, picture.width, picture.height)?;
-        let result = if plan.is_identity() {
+        let window = crop.map(|(crop, bits)| crop.draw(bits, picture.width, picture.height));
+        let plan = match window {
+            None => plan(settings, path, picture.width, picture.height)?,
+            Some(window) => squash(settings, path, window.width, window.height)?,
+        };
+        let result = if plan.is_identity() && window.is_none() {
             to_channels(&picture, &self.raw, settings.channels, out);
             Ok(())
         } else {
             let count = picture.width as usize * picture.height as usize * settings.channels.count();
             self.pixels.resize(count, 0);
             to_channels(&picture, &self.raw, settings.channels, &mut self.pixels);
+            if let Some(window) = window {
+                cut(&mut self.pixels, picture.width, settings.channels.count(), window);
+            }
             self.scaler.scale(&self.pixels, settings.channels, settings.resize, &plan, out)
         };
         trim(&mut self.raw);
@@ -90,6 +124,17 @@ impl Scratch {
         self.scaler.trim(KEPT_BYTES);
         result
     }
+}
+
+/// Leaves of an image, `width` pixels wide, what lies in the window.
+fn cut(pixels: &mut Vec<u8>, width: u32, channels: usize, window: Window) {
+    let (from_stride, to_stride) = (width as usize * channels, window.width as usize * channels);
+    let first = window.top as usize * from_stride + window.left as usize * channels;
+    for row in 0..window.height as usize {
+        let from = first + row * from_stride;
+        pixels.copy_within(from..from + to_stride, row * to_stride);
+    }
+    pixels.truncate(window.height as usize * to_stride);
 }
 
 fn read(path: &Path, most_bytes: u64, into: &mut Vec<u8>) -> Result<(), PixelError> {

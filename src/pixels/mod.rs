@@ -10,6 +10,8 @@
 //! file ─ decode ─ colour ─ geometry + resize ─► u8 HWC ─ augment (training) ─ normalise ─► f32 for the model
 //! ```
 //!
+//! In training a random part of the image may take the place of the geometry ([`Preprocess::load_cropped`]).
+//!
 //! Not done, as Pillow does not do it either: rotation by EXIF, colour profiles, compositing of alpha.
 
 mod augment;
@@ -25,7 +27,7 @@ mod normalise;
 mod preprocess;
 mod resize;
 
-pub use augment::Augment;
+pub use augment::{Augment, Erase, Jitter, Operation, RandAugment, RandomCrop, Window};
 pub use error::PixelError;
 pub use limits::Limits;
 pub use loader::Loader;

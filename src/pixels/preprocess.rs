@@ -4,7 +4,7 @@ use std::cell::RefCell;
 use std::path::Path;
 
 use super::loader::Scratch;
-use super::{Limits, PixelError};
+use super::{Limits, PixelError, RandomCrop};
 
 /// Names what this room makes of a file: decoded images that are kept are thrown away when it changes. To be raised by
 /// whoever changes a single pixel of any image.
@@ -92,6 +92,18 @@ impl Preprocess {
     /// # Errors
     /// Each variant of [`PixelError`]; `out` then holds anything.
     pub fn load(&self, path: &Path, out: &mut [u8]) -> Result<(), PixelError> {
-        SCRATCH.with_borrow_mut(|scratch| scratch.load(self, path, out))
+        SCRATCH.with_borrow_mut(|scratch| scratch.load(self, path, None, out))
+    }
+
+    /// Reads into `out` the part of the image that `crop` draws by the bits, scaled to the model's size with the same filter:
+    /// for training, in place of the whole image or its middle.
+    ///
+    /// The part is taken from the original, at its full size, so that every visit decodes the file. Kept pixels have the
+    /// model's size already, and would be scaled twice.
+    ///
+    /// # Errors
+    /// Each variant of [`PixelError`]; `out` then holds anything.
+    pub fn load_cropped(&self, path: &Path, crop: &RandomCrop, bits: u64, out: &mut [u8]) -> Result<(), PixelError> {
+        SCRATCH.with_borrow_mut(|scratch| scratch.load(self, path, Some((crop, bits)), out))
     }
 }

@@ -8,9 +8,10 @@ use super::batch::{self, Clock};
 use super::device::{Build, Provider};
 use super::engine::{self, Engine};
 use super::graph::Graph;
-use super::memory::{self, Bound};
+use super::memory::Bound;
 use super::session::Session;
 use super::{Batch, Device, Options, Precision, ScoreError, runtime};
+use crate::memory;
 use crate::onnx::{Model, OutputKind};
 
 /// What a caller needs to know of a loaded checkpoint.
@@ -41,10 +42,13 @@ pub(super) struct Assembled {
 /// Loads the graph on the device that is asked for; with `auto`, on the first one that takes it.
 ///
 /// Errors: those of the last device that was tried.
-pub(super) fn assemble(model: &Model, checkpoint: &Path, options: &Options) -> Result<Assembled, ScoreError> {
+pub(super) fn assemble(model: Model, checkpoint: &Path, options: &Options) -> Result<Assembled, ScoreError> {
     let environment = runtime::environment()?;
     let mut result = None;
-    for &provider in options.device.providers() {
+    let providers = options.device.providers();
+    // The last one gets the model itself: a copy would keep the weights.
+    let mut models = std::iter::repeat_n(model, providers.len());
+    for (&provider, model) in providers.iter().zip(&mut models) {
         if options.device == Device::Auto && provider.is_gpu() && !runtime::has_cuda()? {
             continue;
         }
@@ -60,7 +64,7 @@ pub(super) fn assemble(model: &Model, checkpoint: &Path, options: &Options) -> R
             half: options.precision == Precision::Half,
             timings: options.timings.as_deref(),
         };
-        let graph = Arc::new(Graph::new(model.clone(), checkpoint.to_owned(), options, provider)?);
+        let graph = Arc::new(Graph::new(model, checkpoint.to_owned(), options, provider)?);
         // What a GPU's libraries reserve is not what they take.
         let bound = if provider.is_gpu() { None } else { Bound::of(options.max_bytes) };
         match on(&graph, options, build) {

@@ -1,6 +1,7 @@
 //! A checkpoint made ready for scoring: `u8` pixels go in, and only what a scan looks at comes out.
 
 use std::path::PathBuf;
+use std::sync::Arc;
 
 use super::{Options, Precision, Provider, ScoreError};
 use crate::onnx::{self, Arithmetic, Classifier, EmbeddingPort, Model, OutputKind};
@@ -8,6 +9,10 @@ use crate::onnx::{self, Arithmetic, Classifier, EmbeddingPort, Model, OutputKind
 /// The graph that sessions are made of, and the names by which it is fed and read.
 pub(super) struct Graph {
     model: Model,
+    /// The weights of a model that is more than one file can hold; `model` is without them then.
+    weights: Vec<(String, Arc<[u8]>)>,
+    /// Bytes of both.
+    bytes: u64,
     pub(super) checkpoint: PathBuf,
     pub(super) input: String,
     pub(super) output: String,
@@ -52,8 +57,14 @@ impl Graph {
         if provider.is_gpu() && options.precision == Precision::Half {
             onnx::to_half(&mut model, &classifier.input).map_err(edited)?;
         }
+        let bytes = model.encoded_len();
+        let weights = if model.fits_one_file() { Vec::new() } else { model.take_weights() };
+        // One after the other, so that there is never room needed for all of them twice.
+        let weights = weights.into_iter().map(|(name, data)| (name, Arc::from(&*data))).collect();
         Ok(Self {
             model,
+            weights,
+            bytes,
             checkpoint,
             input,
             output: classifier.output,
@@ -64,7 +75,7 @@ impl Graph {
         })
     }
 
-    /// The graph as an ONNX file, for batches of `images`, or of any size.
+    /// The graph as an ONNX file, for batches of `images`, or of any size; [`Graph::weights`] belong to it.
     ///
     /// A shape that is known beforehand lets ONNX Runtime plan its memory once.
     pub(super) fn bytes(&self, images: Option<usize>) -> Result<Vec<u8>, ScoreError> {
@@ -75,9 +86,14 @@ impl Graph {
         model.to_bytes().map_err(|error| self.refused(error.to_string()))
     }
 
-    /// Bytes of the graph as a file.
+    /// The weights that the file asks for beside it, each as a file, by name.
+    pub(super) fn weights(&self) -> &[(String, Arc<[u8]>)] {
+        &self.weights
+    }
+
+    /// Bytes of the graph as a file, with its weights.
     pub(super) fn file_bytes(&self) -> u64 {
-        self.model.encoded_len()
+        self.bytes
     }
 
     /// Bytes of one image.

@@ -4,12 +4,12 @@
 //! loaded and tried the system gives the process only so much more: ONNX Runtime makes an error of it that the checkpoint is
 //! rejected for, where else the system would end some process, perhaps this one, again and again.
 
-use std::fs;
 use std::sync::{Mutex, MutexGuard, PoisonError};
 
 use rustix::process::{Resource, Rlimit, getrlimit, setrlimit};
 
 use super::ScoreError;
+use crate::memory;
 
 /// The bound is the process's: models are loaded one after the other.
 static TURN: Mutex<()> = Mutex::new(());
@@ -26,9 +26,9 @@ impl Bound {
     /// or will not hold to it.
     pub(super) fn of(bytes: Option<u64>) -> Option<Self> {
         let turn = TURN.lock().unwrap_or_else(PoisonError::into_inner);
-        let bytes = bytes.or_else(|| Some(available()? / 4 * 3))?;
+        let bytes = bytes.or_else(|| Some(memory::available()? / 4 * 3))?;
         let before = getrlimit(Resource::Data);
-        let bounded = amount("/proc/self/status", "VmData:")?.saturating_add(bytes);
+        let bounded = memory::of_this_process()?.saturating_add(bytes);
         let least = [before.current, before.maximum].into_iter().flatten().fold(bounded, u64::min);
         setrlimit(Resource::Data, Rlimit { current: Some(least), maximum: before.maximum }).ok()?;
         Some(Self { bytes, before, _turn: turn })
@@ -57,15 +57,4 @@ impl Drop for Bound {
         // A process may always raise its limit again, up to the one that it cannot raise.
         let _ = setrlimit(Resource::Data, self.before);
     }
-}
-
-/// Memory that programs can have without swapping, in bytes, where the system tells.
-pub(super) fn available() -> Option<u64> {
-    amount("/proc/meminfo", "MemAvailable:")
-}
-
-fn amount(file: &str, key: &str) -> Option<u64> {
-    let text = fs::read_to_string(file).ok()?;
-    let line = text.lines().find_map(|line| line.strip_prefix(key))?;
-    line.trim().strip_suffix(" kB")?.trim().parse::<u64>().ok()?.checked_mul(1024)
 }

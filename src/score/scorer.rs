@@ -91,7 +91,7 @@ impl Scorer {
     /// Errors: no ONNX Runtime, a device that cannot be had, or a model that is refused.
     pub fn start(model: Model, checkpoint: &Path, options: Options) -> Result<Self, ScoreError> {
         Normaliser::new(&options.preprocess).map_err(ScoreError::Settings)?;
-        let Assembled { graph, engines, owner, facts } = assemble::assemble(&model, checkpoint, &options)?;
+        let Assembled { graph, engines, owner, facts } = assemble::assemble(model, checkpoint, &options)?;
         Ok(Self { graph, options, facts, engines: Mutex::new(engines), owner })
     }
 

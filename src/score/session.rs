@@ -64,10 +64,13 @@ impl Session {
         build: &Build<'_>,
         batch: Option<usize>,
     ) -> Result<Self, ScoreError> {
-        let session = build
-            .session()?
-            .commit_from_memory(bytes)
-            .map_err(|error| graph.refused(not_loaded(&error.to_string())))?;
+        let refused = |error: ort::Error| graph.refused(not_loaded(&error.to_string()));
+        let mut builder = build.session()?;
+        for (name, data) in graph.weights() {
+            let handed_over = builder.with_external_initializer_file_in_memory(name, Arc::clone(data));
+            builder = handed_over.map_err(|error| refused(error.into()))?;
+        }
+        let session = builder.commit_from_memory(bytes).map_err(refused)?;
         Ok(Self { session, graph, batch, proven: false })
     }
 

@@ -104,8 +104,13 @@ impl Source<'_> {
         match self.augment {
             None => read(slot),
             Some((augment, draws)) => {
-                read(plain)?;
-                augment.apply(draws.bits(u64::from(sample)), self.preprocess, plain, slot);
+                let bits = draws.bits(u64::from(sample));
+                match &augment.crop {
+                    None => read(plain)?,
+                    // A part of the original, which is not what is kept.
+                    Some(crop) => loader.load_cropped(&path, crop, bits, plain)?,
+                }
+                augment.apply(bits, self.preprocess, plain, slot);
                 Ok(())
             }
         }

@@ -6,12 +6,14 @@ use std::time::Duration;
 
 use super::ServiceError;
 use super::examine::judge;
+use super::following::progress_path;
 use super::run::Run;
 use super::waiting::standing;
 use crate::config::{Config, TrainerProgram};
 use crate::files;
 use crate::launch::{OrphanError, end_orphans};
 use crate::ledger::{self, Step};
+use crate::onnx;
 use crate::watch::Verdict;
 
 /// How long a process that was killed may take to be gone.
@@ -22,7 +24,7 @@ pub(super) fn state_of(config: &Config) -> PathBuf {
     fs::canonicalize(&config.state.folder).unwrap_or_else(|_| config.state.folder.clone())
 }
 
-/// Ends every process of a step of this run, and removes temporary files from where steps write. For when no step is
+/// Ends every process of a step of this run, and removes what it told of itself and temporary files. For when no step is
 /// meant to run, with the lock on the state folder in hand.
 ///
 /// Errors: a process that does not end.
@@ -31,6 +33,7 @@ pub(super) fn clear(config: &Config) -> Result<(), OrphanError> {
     if ended > 0 {
         tracing::warn!(processes = ended, "ended, they were left by a training step");
     }
+    let _ = fs::remove_file(progress_path(config));
     for folder in [&config.state.folder, &config.checkpoint.folder] {
         // A folder that cannot be listed will say so when something is written there.
         let _ = files::sweep(folder);
@@ -41,9 +44,7 @@ pub(super) fn clear(config: &Config) -> Result<(), OrphanError> {
 /// Takes away what a step that did not end well has left under the checkpoint's name: after a restart nobody could tell
 /// it from the work of one that did.
 pub(super) fn discard(checkpoint: &Path) {
-    let mut data = checkpoint.as_os_str().to_owned();
-    data.push(".data");
-    for leftover in [checkpoint, Path::new(&data), &ledger::scores_beside(checkpoint)] {
+    for leftover in [checkpoint, &onnx::data_beside(checkpoint), &ledger::scores_beside(checkpoint)] {
         if fs::remove_file(leftover).is_ok() {
             tracing::warn!(file = %leftover.display(), "removed, the step that wrote it did not end well");
         }

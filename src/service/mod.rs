@@ -15,6 +15,7 @@
 //! | `publish` | the commit of an epoch |
 //! | `subset` | the rows of its lists |
 //! | `training` | having a list trained by a child process |
+//! | `following` | how far that is |
 //! | `leftovers` | what a training step leaves behind |
 //! | `mine` | one turn without a service |
 //! | `waiting` | waiting for a checkpoint that somebody else makes |
@@ -29,6 +30,7 @@ mod confidence;
 mod duplicates;
 mod error;
 mod examine;
+mod following;
 mod hooks;
 mod leftovers;
 mod mine;
@@ -45,6 +47,7 @@ mod waiting;
 
 pub use aside::review;
 pub use error::ServiceError;
+pub use following::progress_path;
 pub use mine::Mined;
 pub use plan::Plan;
 pub use reload::Reread;

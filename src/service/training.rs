@@ -10,6 +10,7 @@ use humantime::format_duration;
 use indicatif::HumanCount;
 
 use super::examine::Examined;
+use super::following::{follow, progress_path};
 use super::leftovers::{clear, discard, state_of};
 use super::run::{Run, config_path, shown};
 use super::{ServiceError, Signals, blocking, in_background};
@@ -114,6 +115,7 @@ async fn attempt(mut run: Run, epoch: &EpochRecord, signals: &mut Signals) -> Re
     let values = run.values(epoch)?;
     // What an earlier attempt said or left must not speak for this one.
     let _ = std::fs::remove_file(&values.report);
+    let _ = std::fs::remove_file(&values.progress);
     discard(&values.checkpoint_out);
     let folder = run.config().checkpoint.folder.clone();
     if let Err(source) = std::fs::create_dir_all(&folder) {
@@ -130,9 +132,12 @@ async fn attempt(mut run: Run, epoch: &EpochRecord, signals: &mut Signals) -> Re
         tokio::select! {
             outcome = running.wait() => Some(outcome),
             () = signals.shutdown.wait() => None,
+            never = follow(&values.progress, number, visits(epoch)) => match never {},
         }
     });
-    let Some(outcome) = ended.await else {
+    let ended = ended.await;
+    let _ = std::fs::remove_file(&values.progress);
+    let Some(outcome) = ended else {
         running.stop(GRACE).await;
         // The next start ends what is still there.
         let config = run.config().clone();
@@ -228,6 +233,7 @@ impl Run {
             checkpoint_out: self.checkpoint_path(number),
             scores_out: ledger::scores_beside(&self.checkpoint_path(number)),
             report: self.report_path(number),
+            progress: progress_path(config),
             epoch: number,
             seed: config.seed,
             work_done: spent.round() as u64,

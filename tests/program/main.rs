@@ -2,7 +2,9 @@
 //! person sees: exit codes, messages, lists, `gleaner status --json`, and files that other tools can open.
 #![allow(clippy::unwrap_used, clippy::expect_used, clippy::panic)]
 
+mod augmented_scans;
 mod bad_input;
+mod beside;
 mod big_pool;
 mod checkpoints;
 mod controlling;
@@ -15,6 +17,7 @@ mod full_disk;
 mod graphs;
 mod greed;
 mod groups;
+mod heads;
 mod hooks;
 mod kill;
 mod kills;
@@ -23,6 +26,7 @@ mod limits;
 mod manager;
 mod memory;
 mod naming;
+mod news;
 mod notices;
 mod outsiders;
 mod packaging;

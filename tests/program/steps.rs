@@ -149,12 +149,12 @@ fn the_trainer_was_told(workshop: &Workshop, epochs: &[Value]) {
         let before = if at == 0 { path("start.onnx") } else { path(&format!("watch/epoch-{:04}.onnx", at - 1)) };
         let scores = path(&format!("watch/epoch-{at:04}.scores.parquet"));
         let state = path("state");
-        let report = path(&format!("state/report-{at:04}.json"));
+        let (report, progress) = (path(&format!("state/report-{at:04}.json")), path("state/progress.json"));
         // 50 passes over a pool of 400 are planned.
         let expected = format!(
             "{list}\n{table}\n{before}\n{out}\n{scores}\n{at}\n3\n{done} of 20000\n{{}}\n\
              GLEANER_CHECKPOINT_IN={before}\nGLEANER_CHECKPOINT_OUT={out}\nGLEANER_EPOCH={at}\nGLEANER_LIST={list}\n\
-             GLEANER_MANIFEST={table}\nGLEANER_REPORT={report}\nGLEANER_SCORES_OUT={scores}\nGLEANER_SEED=3\nGLEANER_STATE={state}\nGLEANER_WORK_DONE={done}\n\
+             GLEANER_MANIFEST={table}\nGLEANER_PROGRESS={progress}\nGLEANER_REPORT={report}\nGLEANER_SCORES_OUT={scores}\nGLEANER_SEED=3\nGLEANER_STATE={state}\nGLEANER_WORK_DONE={done}\n\
              GLEANER_WORK_PLANNED=20000\n"
         );
         assert_eq!(workshop.read(&format!("told-{at}.txt")), expected);

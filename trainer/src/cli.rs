@@ -51,9 +51,12 @@ pub struct StepArguments {
     /// Images that the whole run will visit; the learning rate falls to zero there. 0: it stays constant
     #[arg(long, value_name = "IMAGES", default_value_t = 0.0)]
     pub work_planned: f64,
-    /// Writes images, seconds, loss and learning rate to this JSON file
+    /// Writes images, seconds (and how many of them it waited for images), loss and learning rate to this JSON file
     #[arg(long, value_name = "FILE.json", env = "GLEANER_REPORT")]
     pub report: Option<PathBuf>,
+    /// Tells in this JSON file, while it trains, how far it is: images of how many, seconds, loss
+    #[arg(long, value_name = "FILE.json", env = "GLEANER_PROGRESS")]
+    pub progress: Option<PathBuf>,
 }
 
 /// A forward pass in evaluation mode, to compare the trainer with other runtimes.

@@ -1,9 +1,12 @@
 //! New weights into the ONNX graph.
 
-use crate::graph::{Graph, Role};
+use crate::graph::Graph;
 use crate::state;
-use gleaner::onnx::{self, Model};
-use tch::TchError;
+use gleaner::onnx::{self, Model, PreparedModel};
+use std::collections::BTreeMap;
+use std::io;
+use std::path::Path;
+use tch::{TchError, Tensor};
 
 /// The trained graph cannot become a checkpoint.
 #[derive(Debug, thiserror::Error)]
@@ -32,22 +35,41 @@ pub struct Provenance {
     pub epoch: u32,
     /// The run's seed.
     pub seed: u64,
+    /// The decay, if the weights are averages.
+    pub ema: Option<f64>,
 }
 
-/// The checkpoint's bytes: the graph as it came, with trained weights, running statistics and provenance replaced.
-pub fn export(model: &mut Model, graph: &Graph, provenance: Provenance) -> Result<Vec<u8>, ExportError> {
-    for parameter in graph.parameters().iter().filter(|parameter| parameter.role != Role::Fixed) {
-        let values = state::values(&parameter.tensor)?;
-        if !values.iter().all(|value| value.is_finite()) {
-            return Err(ExportError::NotFinite { name: parameter.name.clone() });
+/// Leaves the numbers of the weights that change to the graph: in the model they would take memory twice.
+pub fn lend(model: &mut Model, graph: &Graph) -> Result<(), ExportError> {
+    graph.trained().try_for_each(|(name, _)| Ok(model.lend(name)?))
+}
+
+/// Writes the checkpoint under temporary names: the graph as it came, with the new `weights` and running statistics, by name,
+/// and provenance.
+pub fn export<'a>(
+    model: &mut Model,
+    weights: impl IntoIterator<Item = (&'a str, &'a Tensor)>,
+    provenance: Provenance,
+    checkpoint: &Path,
+) -> Result<PreparedModel, ExportError> {
+    let mut changed: BTreeMap<&str, &Tensor> = BTreeMap::new();
+    for (name, tensor) in weights {
+        let finite = tensor.f_isfinite()?.f_all()?;
+        if finite.f_int64_value(&[])? == 0 {
+            return Err(ExportError::NotFinite { name: name.to_owned() });
         }
-        let dims: Vec<usize> =
-            parameter.tensor.size().iter().map(|&extent| usize::try_from(extent).unwrap_or(0)).collect();
-        model.set_f32(&parameter.name, &dims, &values)?;
+        changed.insert(name, tensor);
     }
     let parent = model.digest().to_owned();
     model.set_metadata("gleaner.parent", &parent);
     model.set_metadata("gleaner.epoch", &provenance.epoch.to_string());
     model.set_metadata("gleaner.seed", &provenance.seed.to_string());
-    Ok(model.to_bytes()?)
+    if let Some(decay) = provenance.ema {
+        model.set_metadata("gleaner.ema", &decay.to_string());
+    }
+    let values = |name: &str| match changed.get(name) {
+        Some(weight) => state::values(weight).map_err(io::Error::other),
+        None => Err(io::Error::other(format!("the graph has no weight {name:?}"))),
+    };
+    Ok(model.prepare(checkpoint, &values)?)
 }

@@ -5,7 +5,8 @@ use gleaner::cache::Cache;
 use gleaner::draw::{Draws, Stream};
 use gleaner::pixels::{Augment, Layout, Normaliser, PixelError, Preprocess};
 use rayon::prelude::*;
-use std::path::PathBuf;
+use std::cell::RefCell;
+use std::path::{Path, PathBuf};
 use std::sync::Arc;
 use std::sync::mpsc::{Receiver, SyncSender, sync_channel};
 use std::thread::JoinHandle;
@@ -37,11 +38,27 @@ impl Batch {
         self.labels.is_empty()
     }
 
+    /// Puts the images of another behind its own.
     fn append(&mut self, mut other: Batch) {
+        if self.is_empty() {
+            *self = other;
+            return;
+        }
         self.images.append(&mut other.images);
         self.labels.append(&mut other.labels);
         self.weights.append(&mut other.weights);
         self.rows.append(&mut other.rows);
+    }
+
+    /// Keeps the first images, and returns those from `at` on.
+    fn split_off(&mut self, at: usize) -> Batch {
+        let numbers = self.images.len() / self.len().max(1);
+        Batch {
+            images: self.images.split_off(at * numbers),
+            labels: self.labels.split_off(at),
+            weights: self.weights.split_off(at),
+            rows: self.rows.split_off(at),
+        }
     }
 }
 
@@ -121,31 +138,30 @@ impl Loader {
 fn produce(samples: &[Sample], recipe: &Recipe, normaliser: &Normaliser, batches: &SyncSender<Batch>) -> usize {
     let mut order: Vec<u32> = (0..u32::try_from(samples.len()).unwrap_or(u32::MAX)).collect();
     Draws::new(recipe.seed, recipe.epoch, Stream::Batches).shuffle(&mut order);
-    let draws = Draws::new(recipe.seed, recipe.epoch, Stream::Augment);
+    let decoder = Decoder {
+        samples,
+        recipe,
+        normaliser,
+        draws: Draws::new(recipe.seed, recipe.epoch, Stream::Augment),
+        size: recipe.preprocess.bytes(),
+    };
+    let batch = recipe.batch.max(1);
     let mut skipped = 0;
     // A full batch waits until it is clear that the last one will not be a single image, which BatchNormalization
     // could not normalise: a single image joins the batch before it.
     let mut full: Option<Batch> = None;
     let mut open = Batch::default();
-    for chunk in order.chunks(recipe.batch.max(1)) {
-        let decoded: Vec<Option<Decoded>> =
-            chunk.par_iter().map(|&index| decode(samples, index, recipe, normaliser, &draws)).collect();
-        for image in decoded {
-            let Some(image) = image else {
-                skipped += 1;
-                continue;
-            };
-            open.images.extend_from_slice(&image.numbers);
-            open.labels.push(image.label);
-            open.weights.push(image.weight);
-            open.rows.push(image.row);
-            if open.len() >= recipe.batch {
-                let next = std::mem::take(&mut open);
-                if let Some(ready) = full.replace(next)
-                    && batches.send(ready).is_err()
-                {
-                    return skipped;
-                }
+    for chunk in order.chunks(batch) {
+        let decoded = decoder.decode(chunk);
+        skipped += chunk.len() - decoded.len();
+        open.append(decoded);
+        if open.len() >= batch {
+            let rest = if open.len() > batch { open.split_off(batch) } else { Batch::default() };
+            let next = std::mem::replace(&mut open, rest);
+            if let Some(ready) = full.replace(next)
+                && batches.send(ready).is_err()
+            {
+                return skipped;
             }
         }
     }
@@ -160,30 +176,72 @@ fn produce(samples: &[Sample], recipe: &Recipe, normaliser: &Normaliser, batches
     skipped
 }
 
-struct Decoded {
-    numbers: Vec<f32>,
-    label: i64,
-    weight: f32,
-    row: u32,
+/// What an epoch's images are decoded with.
+struct Decoder<'a> {
+    samples: &'a [Sample],
+    recipe: &'a Recipe,
+    normaliser: &'a Normaliser,
+    draws: Draws,
+    /// Bytes, and so numbers, of an image.
+    size: usize,
 }
 
-fn decode(samples: &[Sample], index: u32, recipe: &Recipe, normaliser: &Normaliser, draws: &Draws) -> Option<Decoded> {
-    let sample = samples.get(usize::try_from(index).ok()?)?;
-    let preprocess = &recipe.preprocess;
-    let mut pixels = vec![0; preprocess.bytes()];
-    let path = recipe.root.join(&sample.path);
-    let decoded = recipe.cache.load(&path, &mut pixels, |pixels| preprocess.load(&path, pixels));
-    if let Err(error) = decoded {
-        eprintln!("warning: left out: {error}");
-        return None;
+thread_local! {
+    /// The image before it is changed, and after.
+    static LEVELS: RefCell<[Vec<u8>; 2]> = RefCell::default();
+}
+
+impl Decoder<'_> {
+    /// The images of these rows of the manifest, as many as can be decoded. Each is written where it stays: there are as many
+    /// bytes in a batch as a step has to copy.
+    fn decode(&self, rows: &[u32]) -> Batch {
+        let mut images = vec![0.0; rows.len() * self.size];
+        let slots = images.par_chunks_exact_mut(self.size.max(1)).zip(rows);
+        let decoded: Vec<bool> = slots.map(|(slot, row)| self.decode_one(*row, slot).is_some()).collect();
+        let mut batch = Batch::default();
+        for (place, (&row, decoded)) in rows.iter().zip(decoded).enumerate() {
+            let Some(sample) = self.samples.get(row as usize).filter(|_| decoded) else { continue };
+            if place > batch.len() {
+                // It closes the gap that another left.
+                let from = place * self.size;
+                images.copy_within(from..from + self.size, batch.len() * self.size);
+            }
+            batch.labels.push(i64::from(sample.label));
+            batch.weights.push(sample.weight);
+            batch.rows.push(row);
+        }
+        images.truncate(batch.len() * self.size);
+        Batch { images, ..batch }
     }
-    if !recipe.augment.is_none() {
-        let mut changed = vec![0; pixels.len()];
-        recipe.augment.apply(draws.bits(u64::from(index)), preprocess, &pixels, &mut changed);
-        pixels = changed;
+
+    fn decode_one(&self, row: u32, slot: &mut [f32]) -> Option<()> {
+        let sample = self.samples.get(row as usize)?;
+        let path = self.recipe.root.join(&sample.path);
+        LEVELS.with_borrow_mut(|[plain, changed]| {
+            plain.resize(self.size, 0);
+            if let Err(error) = self.load(row, &path, plain, changed) {
+                eprintln!("warning: left out: {error}");
+                return None;
+            }
+            let levels = if self.recipe.augment.is_none() { plain } else { changed };
+            let per_image = self.size / self.recipe.preprocess.channels.count();
+            self.normaliser.normalise(levels, per_image, self.recipe.layout, slot);
+            Some(())
+        })
     }
-    let mut numbers = vec![0.0; pixels.len()];
-    let per_image = pixels.len() / preprocess.channels.count();
-    normaliser.normalise(&pixels, per_image, recipe.layout, &mut numbers);
-    Some(Decoded { numbers, label: i64::from(sample.label), weight: sample.weight, row: index })
+
+    fn load(&self, row: u32, path: &Path, plain: &mut [u8], changed: &mut Vec<u8>) -> Result<(), PixelError> {
+        let Recipe { preprocess, cache, augment, .. } = self.recipe;
+        let bits = self.draws.bits(u64::from(row));
+        match &augment.crop {
+            None => drop(cache.load(path, plain, |pixels| preprocess.load(path, pixels))?),
+            // A part of the original, which is not what is kept.
+            Some(crop) => preprocess.load_cropped(path, crop, bits, plain)?,
+        }
+        if !augment.is_none() {
+            changed.resize(self.size, 0);
+            augment.apply(bits, preprocess, plain, changed);
+        }
+        Ok(())
+    }
 }

@@ -10,7 +10,8 @@ use std::path::Path;
 /// The answers of a step so far, by the manifest's rows.
 ///
 /// They are those of training mode, for the images as augmented and the weights as they were before the batch moved
-/// them: what a scan would say may differ, but these cost nothing.
+/// them: what a scan would say may differ, but these cost nothing. Of a mixed image there is no such answer, for the pass saw
+/// two images in one: it counts as not seen, and a scan that wants to know pays for a look.
 #[derive(Clone, Debug, PartialEq)]
 pub struct Scores {
     seen: Vec<Option<Prediction>>,

@@ -1,35 +1,26 @@
-//! The optimiser's momentum, from step to step.
+//! What training goes on from besides the checkpoint: what the optimiser remembers of each weight, and, where checkpoints
+//! hold averages, the weights themselves.
 //!
 //! It stands in a hidden safetensors file beside the checkpoint that it belongs to, and names that checkpoint's
-//! SHA-256, so that it is never taken for another's. Training goes on without it, from rest.
+//! SHA-256 and the settings that it makes sense with, so that it is never taken for another's. Training goes on without
+//! it, from rest.
 
+use crate::average::Average;
 use crate::optimiser::Optimiser;
-use gleaner::files::{PublishError, publish};
+use crate::stored;
+use gleaner::config::{OptimiserConfig, TrainConfig};
+use gleaner::files::PublishError;
 use gleaner::ledger::{SCORES_ENDING, scores_beside};
-use safetensors::tensor::{Dtype, SafeTensors, TensorView};
-use std::collections::{BTreeMap, HashMap};
-use std::io::Write;
+use safetensors::tensor::{Dtype, SafeTensors};
+use serde_json::{Value, json};
+use std::collections::HashMap;
 use std::path::{Path, PathBuf};
 use tch::{Kind, TchError, Tensor};
 
-/// The key in the file's metadata under which the checkpoint's SHA-256 stands. It is the only key: safetensors writes
-/// several in a random order.
-const CHECKPOINT: &str = "checkpoint-sha256";
+/// The key in the file's metadata under which everything that is no tensor stands, as JSON. It is the only key:
+/// safetensors writes several in a random order.
+const ABOUT: &str = "gleaner";
 const SUFFIX: &str = ".optimizer.safetensors";
-
-/// The optimiser's state could not be written.
-#[derive(Debug, thiserror::Error)]
-pub enum StateError {
-    /// The file could not be published.
-    #[error(transparent)]
-    Publish(#[from] PublishError),
-    /// The tensors could not be put into safetensors' form.
-    #[error("the optimiser's state cannot be encoded: {0}")]
-    Encode(#[from] safetensors::SafeTensorError),
-    /// libtorch could not give its values.
-    #[error("the optimiser's state cannot be read out of libtorch: {0}")]
-    Torch(#[from] TchError),
-}
 
 /// The state file of a checkpoint: `epoch-0003.onnx` has `.epoch-0003.optimizer.safetensors` beside it.
 pub fn path_of(checkpoint: &Path) -> PathBuf {
@@ -37,46 +28,116 @@ pub fn path_of(checkpoint: &Path) -> PathBuf {
     checkpoint.with_file_name(format!(".{stem}{SUFFIX}"))
 }
 
-/// Reads the velocities that belong to `checkpoint`, whose SHA-256 is `digest`.
+/// What the state's tensors mean, in words: with other settings they mean something else.
+fn settings(recipe: &TrainConfig) -> String {
+    let average = recipe.ema.map_or_else(|| "no ema".to_owned(), |decay| format!("ema {decay}"));
+    match recipe.optimiser {
+        OptimiserConfig::Sgd { momentum, nesterov } => {
+            let kind = if nesterov { "Nesterov's momentum" } else { "momentum" };
+            format!("sgd, {kind} {momentum}, {average}")
+        }
+        OptimiserConfig::AdamW { betas: [first, second], epsilon } => {
+            format!("adamw, betas {first} and {second}, epsilon {epsilon}, {average}")
+        }
+    }
+}
+
+/// Everything that is remembered, by name; the very tensors.
+fn remembered(optimiser: &Optimiser, average: Option<&Average>) -> Vec<(String, Tensor)> {
+    let mut tensors = optimiser.remembered();
+    tensors.extend(average.into_iter().flat_map(Average::remembered));
+    tensors
+}
+
+/// Takes up what belongs to `checkpoint`, whose SHA-256 is `digest`. Returns why there is nothing that can be used, in words
+/// for a note; then everything is as it was.
 ///
 /// # Errors
-/// In words for a note: why there are none that can be used.
-pub fn read(checkpoint: &Path, digest: &str) -> Result<BTreeMap<String, Vec<f32>>, String> {
+/// libtorch could not take the values.
+pub fn resume(
+    optimiser: &mut Optimiser,
+    average: Option<&mut Average>,
+    recipe: &TrainConfig,
+    checkpoint: &Path,
+    digest: &str,
+) -> Result<Option<String>, TchError> {
     let path = path_of(checkpoint);
-    let bytes = std::fs::read(&path).map_err(|error| match error.kind() {
-        std::io::ErrorKind::NotFound => format!("there is no {}", path.display()),
-        _ => format!("{} cannot be read: {error}", path.display()),
-    })?;
-    let damaged = |error: safetensors::SafeTensorError| format!("{} is damaged: {error}", path.display());
-    let (_, header) = SafeTensors::read_metadata(&bytes).map_err(damaged)?;
-    let named = header.metadata().as_ref().and_then(|metadata| metadata.get(CHECKPOINT));
-    if named.is_none_or(|named| named != digest) {
-        return Err(format!("{} belongs to another checkpoint", path.display()));
+    let bytes = match std::fs::read(&path) {
+        Ok(bytes) => bytes,
+        Err(error) if error.kind() == std::io::ErrorKind::NotFound => {
+            return Ok(Some(format!("there is no {}", path.display())));
+        }
+        Err(error) => return Ok(Some(format!("{} cannot be read: {error}", path.display()))),
+    };
+    let tensors = remembered(optimiser, average.as_deref());
+    let read = match fitting(&bytes, &tensors, &settings(recipe), digest) {
+        Ok(read) => read,
+        Err(reason) => return Ok(Some(format!("{} {reason}", path.display()))),
+    };
+    let _no_gradients = tch::no_grad_guard();
+    for ((_, mut tensor), values) in tensors.into_iter().zip(read.values) {
+        tensor.f_copy_(&Tensor::f_from_slice(&values)?.f_reshape(tensor.size())?)?;
     }
-    let tensors = SafeTensors::deserialize(&bytes).map_err(damaged)?;
-    let floats = tensors.tensors().into_iter().filter(|(_, view)| view.dtype() == Dtype::F32);
-    Ok(floats.map(|(name, view)| (name, numbers(view.data()))).collect())
+    optimiser.resume(read.moves);
+    if let Some(average) = average {
+        average.resume(read.averaged);
+    }
+    Ok(None)
+}
+
+/// What a state file holds, with values beside each tensor that asked for them.
+struct Read {
+    moves: u64,
+    averaged: u64,
+    values: Vec<Vec<f32>>,
+}
+
+/// Reads a state file, if it is whole, belongs to the checkpoint and has all that is asked for; or says what is wrong with it.
+fn fitting(bytes: &[u8], wanted: &[(String, Tensor)], settings: &str, digest: &str) -> Result<Read, String> {
+    let damaged = |error: safetensors::SafeTensorError| format!("is damaged: {error}");
+    let (_, header) = SafeTensors::read_metadata(bytes).map_err(damaged)?;
+    let about = header.metadata().as_ref().and_then(|metadata| metadata.get(ABOUT));
+    let about: Value = about.and_then(|text| serde_json::from_str(text).ok()).unwrap_or_default();
+    let text = |key: &str| about.get(key).and_then(Value::as_str);
+    if text("checkpoint") != Some(digest) {
+        return Err("belongs to another checkpoint".to_owned());
+    }
+    if text("settings") != Some(settings) {
+        let left = text("settings").unwrap_or_default();
+        return Err(format!("was left by other settings ({left}), and now there are {settings}"));
+    }
+    let tensors = SafeTensors::deserialize(bytes).map_err(damaged)?;
+    let count = |key: &str| about.get(key).and_then(Value::as_u64).ok_or_else(|| format!("does not say its {key}"));
+    let mut values = Vec::new();
+    for (name, tensor) in wanted {
+        let view = tensors.tensor(name).ok().filter(|view| view.dtype() == Dtype::F32);
+        let numbers = view.map(|view| numbers(view.data())).filter(|numbers| numbers.len() == tensor.numel());
+        values.push(numbers.ok_or_else(|| "does not fit the graph".to_owned())?);
+    }
+    Ok(Read { moves: count("moves")?, averaged: count("averaged")?, values })
 }
 
 fn numbers(bytes: &[u8]) -> Vec<f32> {
     bytes.as_chunks::<4>().0.iter().map(|&word| f32::from_le_bytes(word)).collect()
 }
 
-/// Writes the optimiser's velocities for `checkpoint`, whose SHA-256 will be `digest`.
-pub fn write(optimiser: &Optimiser, checkpoint: &Path, digest: &str) -> Result<(), StateError> {
-    let mut data: Vec<(&str, Vec<usize>, Vec<u8>)> = Vec::new();
-    for (name, velocity) in optimiser.velocities() {
-        let shape = velocity.size().iter().map(|&extent| usize::try_from(extent).unwrap_or(0)).collect();
-        let bytes = values(velocity)?.iter().flat_map(|value| value.to_le_bytes()).collect();
-        data.push((name, shape, bytes));
-    }
-    let mut views = Vec::new();
-    for (name, shape, bytes) in &data {
-        views.push((*name, TensorView::new(Dtype::F32, shape.clone(), bytes)?));
-    }
-    let metadata = HashMap::from([(CHECKPOINT.to_owned(), digest.to_owned())]);
-    let encoded = safetensors::serialize(views, Some(metadata))?;
-    Ok(publish(&path_of(checkpoint), |writer| writer.write_all(&encoded))?)
+/// Writes what belongs to `checkpoint`, whose SHA-256 will be `digest`.
+pub fn write(
+    optimiser: &Optimiser,
+    average: Option<&Average>,
+    recipe: &TrainConfig,
+    checkpoint: &Path,
+    digest: &str,
+) -> Result<(), PublishError> {
+    let about = json!({
+        "checkpoint": digest,
+        "settings": settings(recipe),
+        "moves": optimiser.moves(),
+        "averaged": average.map_or(0, Average::moves),
+    });
+    let tensors = remembered(optimiser, average);
+    let tensors = tensors.iter().map(|(name, tensor)| (name.as_str(), tensor));
+    stored::write(&path_of(checkpoint), tensors, HashMap::from([(ABOUT.to_owned(), about.to_string())]))
 }
 
 /// A tensor's values on the processor, in row-major order.

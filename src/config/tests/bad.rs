@@ -77,7 +77,24 @@ fn each_bad_value_is_named_with_its_remedy() {
             "train: {momentum: 1.0}",
             "c.yaml:4:19: train.momentum is `1.0`, not a number at least 0 and below 1; write for example 0.9",
         ),
+        (
+            "train: {only: fc.*}",
+            "c.yaml:4:15: train.only is `fc.*`, not a list of patterns; write for example [\"classifier.*\"]",
+        ),
+        ("train: {freeze: []}", "c.yaml:4:17: train.freeze is an empty list; leave the key out to train everything"),
+        (
+            "train: {freeze: [a, '']}",
+            "c.yaml:4:21: train.freeze has an item that is empty; write for example [\"features.*\"]",
+        ),
+        (
+            "train: {only: [*.bias]}",
+            "c.yaml:4:16: aliases (*) are not read here; write the value out, in quotes if it begins with a star",
+        ),
         ("mine: 3", "c.yaml:4:7: mine is `3`, not a section with keys; write it as `key: value` lines"),
+        (
+            "train: {mixup: 5}",
+            "c.yaml:4:16: train.mixup is `5`, not a number at least 0 and at most 4; write for example 0",
+        ),
         (
             "train: {batch: 0}",
             "c.yaml:4:16: train.batch is `0`, not a whole number from 1 to 1048576; write for example 128",
@@ -186,7 +203,10 @@ fn each_bad_value_is_named_with_its_remedy() {
         ),
         ("score: {max_gib: 0}", "c.yaml:4:18: score.max_gib is `0`, not a number above 0; write for example auto"),
         ("cache: {max_gib: -1}", "c.yaml:4:18: cache.max_gib is `-1`, not a number at least 0; write for example 10"),
-        ("mine: &a {quota: *a}", "c.yaml:4:18: aliases (*) are not read here; write the value out"),
+        (
+            "mine: &a {quota: *a}",
+            "c.yaml:4:18: aliases (*) are not read here; write the value out, in quotes if it begins with a star",
+        ),
         ("mine: !x {quota: 1}", "c.yaml:4:7: tags (!) are not read here; leave the tag out"),
         ("? [a]\n: 1", "c.yaml:4:3: a key is a list or a mapping; write a plain word before the colon"),
         ("---\nseed: 1", "c.yaml:4:1: a second document starts here; keep one document a file"),

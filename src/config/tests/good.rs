@@ -17,7 +17,11 @@ fn the_least_config_has_the_documented_defaults() {
     assert_eq!(config.pixels.std, [0.5, 0.5, 0.5]);
     assert_eq!((config.pixels.resize, config.pixels.crop), (Resize::Bilinear, Crop::Center));
     assert_eq!(config.pixels.crop_fraction, 1.0);
-    assert_eq!(config.pixels.augment, AugmentConfig { flip: false, pad: 0 });
+    let crop = CropConfig { scale: None, ratio: [0.75, 4.0 / 3.0] };
+    let jitter = JitterConfig { brightness: 0.0, contrast: 0.0, saturation: 0.0, hue: 0.0 };
+    let randaugment = RandAugmentConfig { operations: 0, magnitude: 9 };
+    let augment = AugmentConfig { flip: false, pad: 0, crop, jitter, randaugment, erase: 0.0 };
+    assert_eq!(config.pixels.augment, augment);
     assert_eq!((config.pixels.max_megapixels, config.pixels.max_file_mib), (100.0, 256.0));
     assert_eq!(config.cache, CacheConfig { folder: "cache".into(), max_gib: 10.0 });
     assert_eq!(config.model, ModelConfig { start: Some("m.onnx".into()), embedding: Embedding::Auto });
@@ -69,12 +73,22 @@ fn the_least_config_has_the_documented_defaults() {
     assert_eq!(config.hooks, hooks);
     let train = TrainConfig {
         batch: 128,
+        accumulate: 1,
+        optimiser: OptimiserConfig::Sgd { momentum: 0.9, nesterov: false },
         learning_rate: 0.05,
-        momentum: 0.9,
         weight_decay: 0.0005,
-        warmup: 0.05,
+        schedule: ScheduleConfig::Cosine { warmup: 0.05 },
+        label_smoothing: 0.0,
+        clip_norm: None,
+        ema: None,
         threads: 0,
         precision: TrainPrecision::Fp32,
+        channels_last: OrAuto::Auto,
+        freeze: None,
+        only: None,
+        mixup: 0.0,
+        cutmix: 0.0,
+        mix_probability: 1.0,
     };
     assert_eq!(config.train, train);
     assert_eq!(
@@ -116,7 +130,8 @@ fn every_kind_of_value_is_read() {
 seed: 18446744073709551615
 pool: {train: 7, validation: 'with blank.txt', test: t, links: anywhere}
 pixels: {size: [1, 2], channels: 1, mean: [0], std: [1], resize: lanczos, crop: center, crop_fraction: 0.875,
-         augment: {flip: true, pad: 4}, max_megapixels: 0.5, max_file_mib: 1.5}
+         augment: {flip: true, pad: 4, crop: {ratio: [0.5, 2]}, jitter: {brightness: 0.4, contrast: 1.5},
+                   randaugment: {operations: 2, magnitude: 30}, erase: 0.25}, max_megapixels: 0.5, max_file_mib: 1.5}
 model: {start: m.onnx, embedding: /features/Flatten_output_0}
 checkpoint: {pattern: \"run-{epoch}.onnx\", quiet: 1m 30s, watch: poll, poll: 500ms}
 policy: patent
@@ -129,6 +144,7 @@ trainer:
   command: [./train, --lr, 0.1, '{\"a\": {}}', 'x={epoch}', \"{list}\"]
   timeout: 2h
 hooks: {on_stop: [mail, -s, '{event} {{x}}', '{reason}'], timeout: 1m}
+train: {freeze: [\"*.bn1.*\"], only: [layer4.*, '*fc*', onnx::Conv_12]}
 plan: {cost: 12}
 ",
         &[],
@@ -142,7 +158,11 @@ plan: {cost: 12}
     assert_eq!((config.pixels.mean, config.pixels.std), (vec![0.0], vec![1.0]));
     assert_eq!((config.pixels.max_megapixels, config.pixels.max_file_mib), (0.5, 1.5));
     assert_eq!(config.checkpoint.watch, Watch::Poll);
-    assert_eq!(config.pixels.augment, AugmentConfig { flip: true, pad: 4 });
+    let crop = CropConfig { scale: None, ratio: [0.5, 2.0] };
+    let jitter = JitterConfig { brightness: 0.4, contrast: 1.5, saturation: 0.0, hue: 0.0 };
+    let randaugment = RandAugmentConfig { operations: 2, magnitude: 30 };
+    let augment = AugmentConfig { flip: true, pad: 4, crop, jitter, randaugment, erase: 0.25 };
+    assert_eq!(config.pixels.augment, augment);
     assert_eq!(config.cache, CacheConfig { folder: "/var/cache/gleaner".into(), max_gib: 0.5 });
     assert_eq!(config.model.embedding, Embedding::Name("/features/Flatten_output_0".to_owned()));
     assert_eq!(config.checkpoint.quiet, Duration::from_secs(90));
@@ -158,6 +178,8 @@ plan: {cost: 12}
     let on_stop = Some(["mail", "-s", "{event} {{x}}", "{reason}"].map(str::to_owned).to_vec());
     let timeout = Duration::from_secs(60);
     assert_eq!(config.hooks, HooksConfig { on_publish: None, on_stop, on_failure: None, timeout });
+    assert_eq!(config.train.freeze, Some(vec!["*.bn1.*".to_owned()]));
+    assert_eq!(config.train.only, Some(["layer4.*", "*fc*", "onnx::Conv_12"].map(str::to_owned).to_vec()));
     assert_eq!(config.plan.cost, Some(12.0));
     let none = load(&format!("{LEAST}trainer: none\nmodel2: "), &["model2="]);
     assert!(none.is_err());
@@ -181,7 +203,7 @@ fn who_does_not_ask_for_a_starting_graph_needs_none() {
 #[test]
 fn the_canonical_text_is_the_same_config_again() {
     let rich = format!(
-        "{LEAST}trainer: {{command: [a, \"{{list}}\"], timeout: 90m}}\nhooks: {{on_publish: [a]}}\nstop: {{accuracy: 0.9}}\nmine: {{quota: 0.30}}\n"
+        "{LEAST}trainer: {{command: [a, \"{{list}}\"], timeout: 90m}}\nhooks: {{on_publish: [a]}}\nstop: {{accuracy: 0.9}}\ntrain: {{only: [fc.*]}}\nmine: {{quota: 0.30}}\n"
     );
     for text in [LEAST.to_owned(), format!("{LEAST}trainer: none"), rich] {
         let config = load(&text, &[]).unwrap();

@@ -4,6 +4,7 @@ mod bad;
 mod good;
 mod pixels;
 mod reload;
+mod train;
 
 use super::*;
 

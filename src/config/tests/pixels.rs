@@ -49,6 +49,46 @@ fn they_are_held_against_their_channels_their_scale_and_their_limits() {
             "size: [1, 1], augment: {flip: yes}",
             "c.yaml:2:40: pixels.augment.flip is `yes`, not true or false; write for example false",
         ),
+        (
+            "size: [1, 1], augment: {crop: {scale: 0.5}}",
+            "c.yaml:2:48: pixels.augment.crop.scale is `0.5`, not a list of the least and the greatest; write for example [0.08, 1.0]",
+        ),
+        (
+            "size: [1, 1], augment: {crop: {scale: [0.5, 0.1]}}",
+            "c.yaml:2:48: pixels.augment.crop.scale begins with 0.5, which is more than 0.1; write the least first",
+        ),
+        (
+            "size: [1, 1], augment: {crop: {scale: [0, 1]}}",
+            "c.yaml:2:49: pixels.augment.crop.scale has an item that is `0`, not a number above 0 and at most 1",
+        ),
+        (
+            "size: [1, 1], augment: {crop: {ratio: [0.5, 1, 2]}}",
+            "c.yaml:2:48: pixels.augment.crop.ratio has 3 numbers, not two, the least and the greatest",
+        ),
+        (
+            "size: [1, 1], augment: {pad: 4, crop: {scale: [0.08, 1]}}",
+            "c.yaml:2:39: pixels.augment.pad is 4, a second random crop after pixels.augment.crop.scale; leave one of the two out",
+        ),
+        (
+            "size: [1, 1], augment: {jitter: {hue: 0.6}}",
+            "c.yaml:2:48: pixels.augment.jitter.hue is `0.6`, not a number at least 0 and at most 0.5",
+        ),
+        (
+            "size: [1, 1], channels: 1, augment: {jitter: {saturation: 0.4}}",
+            "c.yaml:2:68: pixels.augment.jitter.saturation is 0.4, but pixels.channels is 1, and grey has no saturation; leave it out",
+        ),
+        (
+            "size: [1, 1], channels: 1, augment: {jitter: {brightness: 0.4, hue: 0.1}}",
+            "c.yaml:2:77: pixels.augment.jitter.hue is 0.1, but pixels.channels is 1, and grey has no hue; leave it out",
+        ),
+        (
+            "size: [1, 1], augment: {randaugment: {operations: 2, magnitude: 31}}",
+            "c.yaml:2:70: pixels.augment.randaugment.magnitude is `31`, not a whole number from 0 to 30",
+        ),
+        (
+            "size: [1, 1], augment: {erase: 1.5}",
+            "c.yaml:2:41: pixels.augment.erase is `1.5`, not a number at least 0 and at most 1",
+        ),
     ];
     for (text, expected) in cases {
         let found = pixels(text);

@@ -118,7 +118,8 @@ fn a_sparse_tensor_that_stands_for_too_much() {
 fn instructions_for_training_are_looked_through_as_well() {
     let mut proto: ModelProto = model("gemm.onnx").proto().clone();
     let mut graph = proto.graph.clone().unwrap();
-    graph.initializer[0].raw_data.as_mut().unwrap().pop();
+    let data = graph.initializer[0].raw_data.as_mut().unwrap();
+    data.truncate(data.len() - 1);
     proto.training_info = vec![TrainingInfoProto { algorithm: Some(graph), ..Default::default() }];
     let error = Model::from_proto(proto).unwrap_err();
     assert!(matches!(*error.problem, Problem::WrongSize { .. }), "{error}");

@@ -6,10 +6,13 @@ mod classifying;
 mod editing;
 mod external;
 mod functions;
+mod heads;
 mod keeping;
 mod reading;
 mod starting;
 mod tensors;
+mod training;
+mod untying;
 
 use std::path::PathBuf;
 

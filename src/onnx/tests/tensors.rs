@@ -1,7 +1,7 @@
 //! Numbers in, numbers out, and metadata.
 
 use super::*;
-use crate::onnx::{Problem, Role, Tensor, Values};
+use crate::onnx::{Problem, Tensor, Values};
 
 const FRACTIONS: [f32; 6] = [1.5, -2.0, 0.0, 0.25, -1024.0, 1.0 / 16384.0];
 
@@ -128,18 +128,6 @@ fn metadata_are_kept_in_order() {
     assert_eq!(one.to_bytes().unwrap(), other.to_bytes().unwrap());
     let metadata: Vec<(String, String)> = reread(&one).unwrap().metadata().into_iter().collect();
     assert_eq!(metadata, [("classes".into(), "4".into()), ("epoch".into(), "8".into())]);
-}
-
-#[test]
-fn parameters_are_the_weights_in_use() {
-    let parameters = model("gemm.onnx").parameters();
-    let list: Vec<(&str, usize, Role)> =
-        parameters.iter().map(|parameter| (parameter.name.as_str(), parameter.count(), parameter.role)).collect();
-    let trained = Role::Trained;
-    assert_eq!(list, [("w1", 84, trained), ("b1", 7, trained), ("w2", 28, trained), ("b2", 4, trained)]);
-    // No node of types.onnx uses a weight; the weights of tokens.onnx are whole numbers.
-    assert_eq!(model("types.onnx").parameters(), []);
-    assert_eq!(model("tokens.onnx").parameters(), []);
 }
 
 #[test]

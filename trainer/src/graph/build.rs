@@ -1,16 +1,17 @@
 //! From an ONNX model to a graph that is ready to run.
 
-use super::error::{BuildError, OLDEST_OPSET};
+use super::error::BuildError;
 use super::fuse;
-use super::program::{Plan, Program, Slot, Step, plan};
+use super::layout::channels_last;
+use super::program::{Program, Slot, Step, plan};
 use super::reader::{Constants, Reader, Refusal};
-use super::roles::{self, Role, Weights};
 use super::{Graph, Parameter, operators, ops, sequences, values};
 use gleaner::onnx::proto::NodeProto;
-use gleaner::onnx::{Classifier, Model, OutputKind};
+use gleaner::onnx::training::{self, OLDEST_OPSET, Role};
+use gleaner::onnx::{Classifier, Model};
 use std::borrow::Cow;
 use std::collections::{BTreeMap, BTreeSet};
-use tch::{Device, Kind, TchError, Tensor};
+use tch::{Device, Kind};
 
 impl Program {
     /// Makes a program of any model, with its floating-point values on `device`.
@@ -52,14 +53,13 @@ impl Graph {
     /// Whatever the trainer does not understand is refused here, by node, operator and attribute.
     pub fn new(model: &Model, classifier: &Classifier, device: Device) -> Result<Self, BuildError> {
         let program = Program::build(model, device, true)?;
-        let name = logits_name(model, classifier)?;
+        let name = training::logits(model, classifier)?;
         let Some(logits) = program.slot(name) else {
             let reason = format!("nothing computes the logits {name:?}; export the model again");
             return Err(BuildError::Graph { file: model.file().to_owned(), reason });
         };
         let plan = plan(&program.steps, &[logits]);
-        let mut parameters = parameters(model, &program)?;
-        retire(&mut parameters, &program, &plan);
+        let mut parameters = parameters(model, classifier, &program)?;
         for parameter in &mut parameters {
             if matches!(parameter.role, Role::Trained { .. }) {
                 parameter.tensor = parameter.tensor.f_set_requires_grad(true)?;
@@ -113,45 +113,13 @@ fn constants(model: &Model, device: Device) -> Result<Constants, BuildError> {
 
 /// Every floating-point initializer, with its role. It is the program's own tensor: what changes it,
 /// changes what the program computes.
-fn parameters(model: &Model, program: &Program) -> Result<Vec<Parameter>, BuildError> {
-    let graph = model.graph();
-    let stored = || graph.initializer.iter().filter_map(|tensor| program.constants.get_key_value(tensor.name()));
-    let floats = || stored().filter(|(_, tensor)| tensor.is_floating_point());
-    let mut weights = Weights::new();
-    for (name, tensor) in floats() {
-        weights.insert(name, roles::Weight::of(tensor)?);
-    }
-    let roles = roles::assign(graph, &weights).map_err(|conflict| BuildError::Graph {
-        file: model.file().to_owned(),
-        reason: format!(
-            "initializer {:?} is a weight in one place and a running statistic at node {:?}; export the model again \
-             without merging equal weights",
-            conflict.initializer, conflict.node
-        ),
-    })?;
-    let mut parameters = Vec::new();
-    for (name, tensor) in floats() {
-        let role = roles.get(name.as_str()).copied().unwrap_or(Role::Fixed);
-        if role != Role::Fixed && tensor.kind() != Kind::Float {
-            return Err(BuildError::Graph {
-                file: model.file().to_owned(),
-                reason: format!("weight {name:?} is not of type float32; export the model in float32"),
-            });
-        }
-        parameters.push(Parameter { name: name.clone(), tensor: tensor.shallow_clone(), role });
-    }
-    Ok(parameters)
-}
-
-/// The same weight, laid out in memory with its channels last. libtorch keeps to the layout of a convolution's weight, and
-/// so do the layers behind it; on a processor that spares it from rearranging every image before and after each
-/// convolution.
-fn channels_last(weight: &Tensor) -> Result<Tensor, TchError> {
-    let moved = weight.f_permute([0, 2, 3, 1])?;
-    // With a single channel `contiguous` would leave the strides as they are, and they are what libtorch goes by.
-    let mut laid_out = Tensor::f_empty(moved.size(), (moved.kind(), moved.device()))?;
-    laid_out.f_copy_(&moved)?;
-    laid_out.f_permute([0, 3, 1, 2])
+fn parameters(model: &Model, classifier: &Classifier, program: &Program) -> Result<Vec<Parameter>, BuildError> {
+    let known = training::parameters(model, classifier)?.into_iter();
+    let parameters = known.filter_map(|training::Parameter { name, role, .. }| {
+        let tensor = program.constants.get(&name)?.shallow_clone();
+        Some(Parameter { name, tensor, role })
+    });
+    Ok(parameters.collect())
 }
 
 fn steps(
@@ -185,16 +153,23 @@ fn steps(
             operator: node.op_type().to_owned(),
             reason,
         })?;
-        let inputs = node.input.iter().map(|input| (!input.is_empty()).then(|| slots.of(input))).collect();
+        let inputs: Vec<Option<Slot>> =
+            node.input.iter().map(|input| (!input.is_empty()).then(|| slots.of(input))).collect();
         let outputs = node.output.iter().map(|output| used.contains(output).then(|| slots.of(output))).collect();
         let multiplies = matches!(node.op_type(), "Conv" | "Gemm" | "Linear" | "MatMul");
         let all_data = !ops::reads_lists(node.op_type());
+        let statistics = match (node.op_type(), inputs.as_slice()) {
+            ("BatchNormalization", [_, _, _, Some(mean), Some(variance)]) => Some([*mean, *variance]),
+            _ => None,
+        };
         steps.push(Step {
             label: format!("{name:?} ({})", node.op_type()),
             operator: node.op_type().to_owned(),
             compute,
             multiplies,
             all_data,
+            statistics,
+            judges: false,
             inputs,
             outputs,
         });
@@ -208,44 +183,5 @@ fn label(index: usize, node: &NodeProto) -> String {
         ("", Some(output)) if !output.is_empty() => format!("the one that makes {output}"),
         ("", _) => format!("number {index}"),
         (name, _) => name.to_owned(),
-    }
-}
-
-/// The value that the loss is taken of: the classifier's output, or what goes into the Softmax behind it.
-fn logits_name<'a>(model: &'a Model, classifier: &'a Classifier) -> Result<&'a str, BuildError> {
-    let mut name = classifier.output.as_str();
-    if classifier.kind == OutputKind::Logits {
-        return Ok(name);
-    }
-    let maker =
-        |name: &str| model.graph().node.iter().find(|node| node.output.first().is_some_and(|made| made == name));
-    while let Some(node) = maker(name) {
-        let Some(input) = node.input.first() else { break };
-        match node.op_type() {
-            "Softmax" => return Ok(input),
-            "Identity" | "Dropout" => name = input,
-            other => {
-                return Err(BuildError::Graph {
-                    file: model.file().to_owned(),
-                    reason: format!(
-                        "the output {:?} comes out of a Softmax through {other}, so its logits cannot be told; \
-                         export the model with logits or with a Softmax at its end",
-                        classifier.output
-                    ),
-                });
-            }
-        }
-    }
-    Ok(name)
-}
-
-/// Weights that the logits do not depend on stay as they are.
-fn retire(parameters: &mut [Parameter], program: &Program, plan: &Plan) {
-    let chosen = plan.steps.iter().filter_map(|&index| program.steps.get(index));
-    let needed: BTreeSet<Slot> = chosen.flat_map(|step| step.inputs.iter().flatten().copied()).collect();
-    for parameter in parameters {
-        if program.slot(&parameter.name).is_none_or(|slot| !needed.contains(&slot)) {
-            parameter.role = Role::Fixed;
-        }
     }
 }

@@ -1,10 +1,8 @@
 //! Why a model cannot be trained.
 
 use gleaner::onnx;
+use gleaner::onnx::training::OLDEST_OPSET;
 use tch::TchError;
-
-/// Before this version of the operator set, BatchNormalization and broadcasting meant other things.
-pub(super) const OLDEST_OPSET: i64 = 9;
 
 /// Why a model cannot be trained.
 #[derive(Debug, thiserror::Error)]

@@ -4,10 +4,9 @@
 //! | --- | --- |
 //! | `build` | from an ONNX model to a program and its parameters |
 //! | `error` | why a model cannot be trained |
-//! | `untie` | giving every layer its own small weights where an exporter merged equal ones |
 //! | `sequences` | pieces of a tensor that an exporter put into a sequence |
-//! | `roles` | which weights train, which are running statistics, which stay |
 //! | `fuse` | what libtorch computes in one go where an exporter wrote several nodes |
+//! | `layout` | how the weights of convolutions lie in memory |
 //! | `program` | the steps of a graph, and running them |
 //! | `reuse` | results that are written over an input that nobody needs any more |
 //! | `trace` | every value that a graph computes |
@@ -15,49 +14,29 @@
 //! | `reader` | a node's attributes, and the refusal of what is not understood |
 //! | `ops` | what each operator computes |
 //!
-//! # Which weights train
-//!
-//! A 32-bit float initializer trains if the logits follow from it and it stands at one of these places, by itself or
-//! through nodes that compute from it and from constants alone (a transposed weight, a class token that is expanded to
-//! the batch, rows that are gathered from a table, a weight that is standardised; what is compared or rounded on the way
-//! has no gradient and stays):
-//!
-//! - weight and bias of `Conv` and `Gemm`, either side of `MatMul` (of two initializers, the right one), the bias of
-//!   `Attention`, scale and bias of `BatchNormalization`, `GroupNormalization`, `InstanceNormalization`,
-//!   `LayerNormalization` and `RMSNormalization`, and the slope of `PRelu`;
-//! - behind a trained layer: what `Add`, `Mul` or `Concat` joins to the value that comes from the image, if it has more
-//!   than one element. So biases that stand by themselves, layer scales, class tokens and embeddings of positions train;
-//!   what acts on the image before the first trained layer is preprocessing, and a single number is a constant of the
-//!   architecture.
-//!
-//! Attention masks stay: a tensor that is added, or is the bias of `Attention`, and holds nothing but zeros and numbers
-//! of -100 and below, both of them. Integers and truth values, such as an index of relative positions, stay, and so do
-//! values in `Constant` nodes.
-//!
-//! Weight decay acts on weights of `Conv`, `Gemm` and `MatMul` of two or more dimensions, and on nothing else.
-//! Mean and variance of `BatchNormalization` follow the batches and are no weights.
+//! Which weights train is told at [`gleaner::onnx::training`].
 
 mod build;
 mod error;
 mod fuse;
+mod layout;
 mod ops;
 mod program;
 mod reader;
 mod reuse;
-mod roles;
 mod sequences;
 mod trace;
-mod untie;
 mod values;
 
+use gleaner::onnx;
+use gleaner::onnx::training::{Reason, Role, Selection};
 use program::{Plan, Slot};
+use std::collections::BTreeSet;
 use tch::{Kind, TchError, Tensor};
 
 pub use error::BuildError;
 pub use program::Program;
-pub use roles::Role;
 pub use trace::Computed;
-pub use untie::untie;
 pub use values::{ValueError, value};
 
 /// Whether a forward pass trains (batch statistics, Dropout) or judges (running statistics, no Dropout).
@@ -97,6 +76,17 @@ pub enum Fault {
     /// Anything else.
     #[error("{0}")]
     Other(String),
+}
+
+/// Weights could not be frozen.
+#[derive(Debug, thiserror::Error)]
+pub enum FreezeError {
+    /// The patterns do not fit the graph.
+    #[error(transparent)]
+    Selection(#[from] onnx::Problem),
+    /// libtorch refused.
+    #[error("the weights cannot be frozen: {0}")]
+    Torch(#[from] TchError),
 }
 
 /// libtorch's messages carry a C++ stack trace after the first line.
@@ -144,14 +134,40 @@ impl Graph {
     /// logits stay in 32 bits, and so does everything in evaluation.
     ///
     /// The ranges of the two kinds of numbers are the same, so no loss needs to be scaled (Kalamkar et al., "A Study of
-    /// BFLOAT16 for Deep Learning Training", 2019).
+    /// BFLOAT16 for Deep Learning Training", 2019). That is why there is no float16 beside it, which is no faster on GPUs
+    /// that have both (NVIDIA's since Ampere), and whose small gradients vanish unless the loss is scaled.
     pub fn narrow(self) -> Self {
         Self { narrow: true, ..self }
+    }
+
+    /// Keeps what `selection` does not let train: no gradient is computed for it, and statistics stand still. A
+    /// BatchNormalization of which both do normalises by them in training, too.
+    ///
+    /// # Errors
+    /// Those of [`Selection::apply`].
+    pub fn freeze(mut self, selection: &Selection) -> Result<Self, FreezeError> {
+        selection.apply(self.parameters.iter_mut().map(|Parameter { name, role, .. }| (name.as_str(), role)))?;
+        let frozen = |parameter: &&mut Parameter| parameter.role == Role::Fixed(Reason::Frozen);
+        let mut slots = BTreeSet::new();
+        for parameter in self.parameters.iter_mut().filter(frozen) {
+            parameter.tensor = parameter.tensor.f_set_requires_grad(false)?;
+            slots.extend(self.program.slot(&parameter.name));
+        }
+        for step in &mut self.program.steps {
+            step.judges = step.statistics.is_some_and(|statistics| statistics.iter().all(|slot| slots.contains(slot)));
+        }
+        Ok(self)
     }
 
     /// The floating-point initializers, in the order in which the ONNX graph has them.
     pub fn parameters(&self) -> &[Parameter] {
         &self.parameters
+    }
+
+    /// What training moves, by name: trained weights and running statistics.
+    pub fn trained(&self) -> impl Iterator<Item = (&str, &Tensor)> {
+        let moved = self.parameters.iter().filter(|parameter| !parameter.role.stays());
+        moved.map(|parameter| (parameter.name.as_str(), &parameter.tensor))
     }
 
     /// The logits `[images, classes]` of a batch. A Softmax at the end of the graph is left out: it belongs to the

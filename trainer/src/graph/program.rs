@@ -20,6 +20,10 @@ pub(super) struct Step {
     /// Whether all its inputs are data, so that they must lie on one device; otherwise only the first one is, and the
     /// others are lists of integers that are read on the processor.
     pub all_data: bool,
+    /// Mean and variance of a BatchNormalization.
+    pub statistics: Option<[Slot; 2]>,
+    /// Whether it judges in training, too: see [`super::Graph::freeze`].
+    pub judges: bool,
     pub inputs: Vec<Option<Slot>>,
     /// Beside each output, its slot, unless nothing reads it.
     pub outputs: Vec<Option<Slot>>,
@@ -163,6 +167,7 @@ impl Program {
         {
             return Ok(vec![output]);
         }
+        let mode = if step.judges { Mode::Evaluate } else { mode };
         match moved {
             Some(moved) => {
                 let moved: Vec<Option<&Tensor>> = moved.iter().map(Option::as_ref).collect();

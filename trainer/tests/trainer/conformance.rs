@@ -44,6 +44,11 @@ fn folder() -> PathBuf {
 }
 
 #[test]
+fn what_inspect_says_is_known_is_known() {
+    assert_eq!(operators(), gleaner::onnx::training::OPERATORS);
+}
+
+#[test]
 fn every_supported_operator_passes_the_cases_of_onnx() {
     let known: Vec<&str> = operators().into_iter().chain(["Constant"]).collect();
     let mut cases: Vec<PathBuf> = std::fs::read_dir(folder())

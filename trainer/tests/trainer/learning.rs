@@ -56,9 +56,9 @@ fn momentum_goes_from_step_to_step() {
     two_images(&run);
     run.manifest(&[("a.png", 0, 1.0)]);
     let first = run.trained("start.onnx", "epoch-1.onnx", 1, &[]);
-    assert!(first.contains("without momentum"), "{first}");
+    assert!(first.contains("begins at rest"), "{first}");
     let second = run.trained("epoch-1.onnx", "epoch-2.onnx", 2, &[]);
-    assert!(!second.contains("without momentum"), "{second}");
+    assert!(!second.contains("begins at rest"), "{second}");
     // Step 1: gradient -1/2 for class 0's bias and its pixels 0 and 3, so all three are 0.05 and class 1's are -0.05.
     // The logits of a then differ by 6 * 0.05, so the gradient is -(1 - sigmoid(0.3)).
     let gradient = -(1.0 - 1.0 / (1.0 + (-0.3f64).exp()));

@@ -1,6 +1,6 @@
 //! Whole steps through the real program.
 
-use crate::support::Run;
+use crate::support::{Run, assert_near};
 use gleaner::onnx::{Model, start};
 
 const SIDE: usize = 8;
@@ -31,7 +31,8 @@ fn manifest(run: &Run, samples: &[(String, u32, f32)]) {
     run.manifest(&borrowed);
 }
 
-fn ready(images: usize) -> (Run, Vec<(String, u32, f32)>) {
+/// A pool of so many images, and a small network to start with.
+pub fn ready(images: usize) -> (Run, Vec<(String, u32, f32)>) {
     let run = Run::new();
     run.config(SIDE as u32, TRAIN);
     let samples = pool(&run, images);
@@ -74,6 +75,26 @@ fn training_lowers_the_loss_and_repeats_to_the_byte() {
 }
 
 #[test]
+fn how_far_it_is_can_be_followed() {
+    let (run, _) = ready(33);
+    let path = run.path("progress.json");
+    let said = run.trained(
+        "start.onnx",
+        "out.onnx",
+        1,
+        &["--progress", path.to_str().unwrap(), "--report", run.path("report.json").to_str().unwrap()],
+    );
+    let (progress, report) = (report(&run, "progress.json"), report(&run, "report.json"));
+    assert_eq!((&progress["images"], &progress["total"]), (&33.into(), &33.into()), "{said}");
+    assert_eq!((&progress["loss"], &progress["seconds"]), (&report["loss"], &report["seconds"]));
+    // Where it cannot be told the step goes on.
+    let said =
+        run.trained("start.onnx", "again.onnx", 1, &["--progress", run.path("no/folder.json").to_str().unwrap()]);
+    assert_eq!(said.matches("note: how far this step is will not be told in ").count(), 1, "{said}");
+    assert_eq!(run.bytes("again.onnx"), run.bytes("out.onnx"));
+}
+
+#[test]
 fn half_as_many_bits_train_nearly_the_same() {
     let (run, _) = ready(64);
     let loss_of = |to: &str| {
@@ -95,6 +116,25 @@ fn half_as_many_bits_train_nearly_the_same() {
         let moved = apart(weights("wide.onnx", weight), weights("start.onnx", weight));
         let off = apart(weights("wide.onnx", weight), weights("narrow.onnx", weight));
         assert!(off > 0.0 && off < 0.1 * moved, "{weight}: moved by {moved}, off by {off}");
+    }
+}
+
+#[test]
+fn how_channels_lie_in_memory_is_a_matter_of_rounding() {
+    let (run, _) = ready(32);
+    let trained = |to: &str, layout: &str| {
+        run.trained("start.onnx", to, 1, &["--set", &format!("train.channels_last={layout}")]);
+        Model::read(&run.path(to)).unwrap()
+    };
+    let (last, first) = (trained("last.onnx", "true"), trained("first.onnx", "false"));
+    trained("auto.onnx", "auto");
+    assert_eq!(run.bytes("auto.onnx"), run.bytes("last.onnx"), "on a processor they come last");
+    // Sums come in another order.
+    assert_ne!(run.bytes("first.onnx"), run.bytes("last.onnx"));
+    for initializer in &first.graph().initializer {
+        let values = |model: &Model| model.tensor(initializer.name()).unwrap().f32().unwrap().to_vec();
+        let expected: Vec<f64> = values(&last).into_iter().map(f64::from).collect();
+        assert_near(&values(&first), &expected, 1e-4);
     }
 }
 
@@ -125,7 +165,7 @@ fn the_epoch_decides_the_order() {
     let (run, _) = ready(16);
     run.trained("start.onnx", "one.onnx", 1, &[]);
     run.trained("start.onnx", "two.onnx", 2, &[]);
-    let name = Model::read(&run.path("one.onnx")).unwrap().parameters()[0].name.clone();
+    let name = Model::read(&run.path("one.onnx")).unwrap().graph().initializer[0].name().to_owned();
     assert_ne!(run.weights("one.onnx", &name), run.weights("two.onnx", &name));
 }
 
@@ -134,8 +174,8 @@ fn the_last_single_image_joins_the_batch_before() {
     // 17 images in batches of 8 leave one over, which BatchNormalization could not take.
     let (run, _) = ready(17);
     run.trained("start.onnx", "out.onnx", 1, &[]);
-    for parameter in Model::read(&run.path("out.onnx")).unwrap().parameters() {
-        assert!(run.weights("out.onnx", &parameter.name).iter().all(|value| value.is_finite()), "{}", parameter.name);
+    for weight in &Model::read(&run.path("out.onnx")).unwrap().graph().initializer {
+        assert!(run.weights("out.onnx", weight.name()).iter().all(|value| value.is_finite()), "{}", weight.name());
     }
 }
 

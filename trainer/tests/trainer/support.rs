@@ -69,7 +69,7 @@ impl Run {
 
     pub fn step(&self, from: &str, to: &str, epoch: u32, more: &[&str]) -> Output {
         let mut command = Command::new(PROGRAM);
-        command.env("GLEANER_LIBTORCH", LIBTORCH).env_remove("GLEANER_REPORT");
+        command.env("GLEANER_LIBTORCH", LIBTORCH).env_remove("GLEANER_REPORT").env_remove("GLEANER_PROGRESS");
         command.arg("step").arg("--config").arg(self.path("config.yaml"));
         command.arg("--manifest").arg(self.path("manifest.csv"));
         command.arg("--checkpoint-in").arg(self.path(from)).arg("--checkpoint-out").arg(self.path(to));

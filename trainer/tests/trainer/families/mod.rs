@@ -8,8 +8,9 @@ use crate::checker::assert_accepted;
 use crate::round_trip::{by_onnx_runtime, by_trainer};
 use crate::support::{Run, fixtures};
 use expected::{Expected, Sketch};
+use gleaner::onnx::training::{Role, untie};
 use gleaner::onnx::{Classifier, Model};
-use gleaner_trainer::graph::{Graph, Mode, Parameter, Role, untie};
+use gleaner_trainer::graph::{Graph, Mode, Parameter};
 use gleaner_trainer::loss::weighted_cross_entropy;
 use gleaner_trainer::state;
 use recipe::Recipe;
@@ -46,9 +47,9 @@ fn agrees(family: &str, exporter: &str) {
     assert_same(&start, &expected.logits, "ONNX Runtime and PyTorch");
 
     let mut model = Model::read(&run.path("start.onnx")).unwrap();
-    let ir_version = model.proto().ir_version();
-    untie(model.graph_mut(), ir_version);
-    let graph = Graph::new(&model, &Classifier::of(&model).unwrap(), Device::Cpu).unwrap();
+    untie(&mut model);
+    let mut graph = Graph::new(&model, &Classifier::of(&model).unwrap(), Device::Cpu).unwrap();
+    graph.lay_out(true).unwrap();
     let images = Tensor::from_slice(&expected.images).reshape(expected.shape.map(|extent| extent as i64));
     let logits = tch::no_grad(|| graph.logits(&images, Mode::Evaluate)).unwrap();
     assert_same(&state::values(&logits).unwrap(), &expected.logits, "the trainer and PyTorch");
@@ -62,7 +63,7 @@ fn trains_as_pytorch(model: &Model, graph: &Graph, images: &Tensor, expected: &E
     let count = expected.shape[0] as i64;
     let labels = Tensor::arange(count, (Kind::Int64, Device::Cpu)).remainder(CLASSES as i64);
     let weights = Tensor::ones([count], (Kind::Float, Device::Cpu));
-    let loss = weighted_cross_entropy(&graph.logits(images, Mode::Train).unwrap(), &labels, &weights).unwrap();
+    let loss = weighted_cross_entropy(&graph.logits(images, Mode::Train).unwrap(), &labels, &weights, 0.0).unwrap();
     loss.backward();
     assert!((loss.double_value(&[]) - expected.loss).abs() < 1e-4 * expected.loss, "{loss} and {}", expected.loss);
 
@@ -93,7 +94,7 @@ fn trains_as_pytorch(model: &Model, graph: &Graph, images: &Tensor, expected: &E
                 worst = worst.max(assert_near(parameter, &parameter.tensor, recipe, sketch, 1e-4 * sketch.norm));
                 running.insert(recipe.name.as_str());
             }
-            Role::Fixed => {}
+            Role::Fixed(_) => {}
         }
     }
     println!("{} weights train, at worst at {:.0}% of the allowed distance", trained.len(), 100.0 * worst);

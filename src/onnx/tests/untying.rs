@@ -1,21 +1,14 @@
 //! Exporters merge equal initializers; layers get their own again.
 
-use gleaner::onnx::proto::{GraphProto, NodeProto, TensorProto};
-use gleaner_trainer::graph::untie;
-
-fn node(operator: &str, inputs: &[&str], output: &str) -> NodeProto {
-    NodeProto {
-        op_type: Some(operator.to_owned()),
-        input: inputs.iter().map(|name| (*name).to_owned()).collect(),
-        output: vec![output.to_owned()],
-        ..Default::default()
-    }
-}
+use super::*;
+use crate::onnx::proto::{GraphProto, TensorProto};
+use crate::onnx::training::untie;
 
 /// Two layers scale by one tensor of this shape, the second through an Identity.
 fn names_of_scales(dims: &[i64]) -> Vec<String> {
     let scale = TensorProto { name: Some("scale".to_owned()), dims: dims.to_vec(), ..Default::default() };
-    let mut graph = GraphProto {
+    let mut model = model("gemm.onnx");
+    *model.graph_mut() = GraphProto {
         node: vec![
             node("Identity", &["scale"], "again"),
             node("Mul", &["x", "scale"], "y"),
@@ -24,8 +17,8 @@ fn names_of_scales(dims: &[i64]) -> Vec<String> {
         initializer: vec![scale],
         ..Default::default()
     };
-    untie(&mut graph, 8);
-    graph.initializer.iter().map(|tensor| tensor.name().to_owned()).collect()
+    untie(&mut model);
+    model.graph().initializer.iter().map(|tensor| tensor.name().to_owned()).collect()
 }
 
 #[test]

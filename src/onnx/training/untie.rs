@@ -5,13 +5,17 @@
 //! of ten others, or as the scales of several layers. Training them as one would be wrong, so each use gets a copy.
 //! Weights with two or more extents above 1 that are shared stay shared: there, sharing is meant.
 
-use gleaner::onnx::proto::{GraphProto, NodeProto, TensorProto};
+use crate::onnx::Model;
+use crate::onnx::graft::WEIGHTS_ARE_INPUTS;
+use crate::onnx::proto::{GraphProto, NodeProto, TensorProto};
 use std::collections::{BTreeMap, BTreeSet};
 
 /// Copies shared initializers with at most one extent above 1 that act as bias, scale or running statistic, so that each use
-/// has its own; in models that must list weights among their inputs (`ir_version` below 4), the copies are listed, too.
-/// Does nothing to a graph that shares none.
-pub fn untie(graph: &mut GraphProto, ir_version: i64) {
+/// has its own; in models that must list weights among their inputs, the copies are listed, too. Does nothing to a graph
+/// that shares none.
+pub fn untie(model: &mut Model) {
+    let declares_weights = model.proto().ir_version() <= WEIGHTS_ARE_INPUTS;
+    let graph = model.graph_mut();
     resolve_identities(graph);
     let small: BTreeMap<String, usize> = graph
         .initializer
@@ -40,7 +44,7 @@ pub fn untie(graph: &mut GraphProto, ir_version: i64) {
     }
     for (original, copy) in copies {
         let declared = graph.input.iter().find(|input| input.name() == original).cloned();
-        if let Some(mut declared) = declared.filter(|_| ir_version < 4) {
+        if let Some(mut declared) = declared.filter(|_| declares_weights) {
             declared.name = copy.name.clone();
             graph.input.push(declared);
         }

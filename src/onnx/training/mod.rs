@@ -1,0 +1,46 @@
+//! What training does to a graph, as far as the graph alone tells it: nothing here runs anything.
+//!
+//! | file | owns |
+//! | --- | --- |
+//! | `untie` | giving every layer its own small weights where an exporter merged equal ones |
+//! | `roles` | which weights train, which are running statistics, which stay, and why |
+//! | `selection` | which of them a person lets train |
+//! | `logits` | the value of which the loss is taken |
+//! | `operators` | what the built-in trainer knows |
+//! | `report` | what `inspect` prints of all this |
+//!
+//! # Which weights train
+//!
+//! A 32-bit float initializer trains if the logits follow from it and it stands at one of these places, by itself or
+//! through nodes that compute from it and from constants alone (a transposed weight, a class token that is expanded to
+//! the batch, rows that are gathered from a table, a weight that is standardised; what is compared or rounded on the way
+//! has no gradient and stays):
+//!
+//! - weight and bias of `Conv` and `Gemm`, either side of `MatMul` (of two initializers, the right one), the bias of
+//!   `Attention`, scale and bias of `BatchNormalization`, `GroupNormalization`, `InstanceNormalization`,
+//!   `LayerNormalization` and `RMSNormalization`, and the slope of `PRelu`;
+//! - behind a trained layer: what `Add`, `Mul` or `Concat` joins to the value that comes from the image, if it has more
+//!   than one element. So biases that stand by themselves, layer scales, class tokens and embeddings of positions train;
+//!   what acts on the image before the first trained layer is preprocessing, and a single number is a constant of the
+//!   architecture.
+//!
+//! Attention masks stay: a tensor that is added, or is the bias of `Attention`, and holds nothing but zeros and numbers
+//! of -100 and below, both of them. Integers and truth values, such as an index of relative positions, stay, and so do
+//! values in `Constant` nodes.
+//!
+//! Weight decay acts on weights of `Conv`, `Gemm` and `MatMul` of two or more dimensions, and on nothing else.
+//! Mean and variance of `BatchNormalization` follow the batches and are no weights.
+
+mod logits;
+mod operators;
+mod report;
+mod roles;
+mod selection;
+mod untie;
+
+pub use logits::logits;
+pub use operators::{OLDEST_OPSET, OPERATORS};
+pub use report::TrainingReport;
+pub use roles::{Parameter, Reason, Role, parameters};
+pub use selection::Selection;
+pub use untie::untie;

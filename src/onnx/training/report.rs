@@ -1,0 +1,97 @@
+//! What the built-in trainer would do with a graph, for people.
+
+use super::operators::unknown;
+use super::{OLDEST_OPSET, Parameter, Reason, Role, Selection, parameters, untie};
+use crate::onnx::error::Result;
+use crate::onnx::{Classifier, Model};
+use std::collections::BTreeSet;
+use std::fmt;
+
+/// What `inspect` prints of a classifier's training: whether every operator is known, and what becomes of each weight.
+#[derive(Clone, Debug)]
+pub struct TrainingReport {
+    opset: i64,
+    unknown: BTreeSet<String>,
+    parameters: Vec<Parameter>,
+}
+
+impl TrainingReport {
+    /// Describes what training does to a model if it trains what `selection` lets it. The names are those that the model
+    /// has in training: see [`untie`].
+    ///
+    /// # Errors
+    /// Those of [`Classifier::of`], [`parameters`] and [`Selection::apply`].
+    pub fn of(mut model: Model, selection: &Selection) -> Result<Self> {
+        untie(&mut model);
+        let mut parameters = parameters(&model, &Classifier::of(&model)?)?;
+        let roles = parameters.iter_mut().map(|Parameter { name, role, .. }| (name.as_str(), role));
+        selection.apply(roles).map_err(|problem| model.error(problem))?;
+        Ok(Self { opset: model.opset().unwrap_or(0), unknown: unknown(&model), parameters })
+    }
+
+    /// How many numbers the initializers hold whose role is like this.
+    fn count(&self, of: impl Fn(Role) -> bool) -> usize {
+        self.parameters.iter().filter(|parameter| of(parameter.role)).map(Parameter::count).sum()
+    }
+}
+
+impl fmt::Display for TrainingReport {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        write!(f, "trainer     ")?;
+        if self.opset < OLDEST_OPSET {
+            writeln!(f, "takes operator sets from {OLDEST_OPSET} on; export the model with a newer one")?;
+        } else if self.unknown.is_empty() {
+            writeln!(f, "knows every operator")?;
+        } else {
+            let names: Vec<&str> = self.unknown.iter().map(String::as_str).collect();
+            writeln!(f, "does not know {}; train with a command of your own (`trainer.command`)", names.join(", "))?;
+        }
+        let [decaying, plain] = [true, false].map(|wanted| self.count(|role| role == Role::Trained { decays: wanted }));
+        let (running, fixed) = (self.count(|role| role == Role::Running), self.count(Role::stays));
+        writeln!(
+            f,
+            "parameters  {decaying} trained with weight decay, {plain} trained without, {running} running statistics, \
+             {fixed} fixed"
+        )?;
+        let shapes: Vec<String> = self.parameters.iter().map(shape).collect();
+        let widest = |texts: &mut dyn Iterator<Item = &str>| texts.map(|text| text.chars().count()).max().unwrap_or(0);
+        let name_width = widest(&mut self.parameters.iter().map(|parameter| parameter.name.as_str()));
+        let shape_width = widest(&mut shapes.iter().map(String::as_str));
+        for (Parameter { name, role, .. }, shape) in self.parameters.iter().zip(&shapes) {
+            writeln!(f, "  {name:<name_width$}  {shape:<shape_width$}  {role}")?;
+        }
+        Ok(())
+    }
+}
+
+fn shape(parameter: &Parameter) -> String {
+    match parameter.dims.as_slice() {
+        [] => "scalar".to_owned(),
+        dims => dims.iter().map(usize::to_string).collect::<Vec<_>>().join("x"),
+    }
+}
+
+impl fmt::Display for Role {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        match self {
+            Self::Trained { decays: true } => f.write_str("trained, with weight decay"),
+            Self::Trained { decays: false } => f.write_str("trained"),
+            Self::Running => f.write_str("running statistic"),
+            Self::Fixed(reason) => write!(f, "fixed: {reason}"),
+        }
+    }
+}
+
+impl fmt::Display for Reason {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.write_str(match self {
+            Self::Unused => "the logits do not follow from it",
+            Self::Preprocessing => "it acts on the image before the first trained layer",
+            Self::SingleNumber => "a single number",
+            Self::Mask => "an attention mask",
+            Self::NoGradient => "only its shape is used, or what is compared or rounded",
+            Self::Constant => "no layer has weights at this place",
+            Self::Frozen => "by train.freeze or train.only",
+        })
+    }
+}

@@ -1,0 +1,89 @@
+//! What `train.freeze` and `train.only` keep.
+
+use crate::support::{Run, assert_near};
+
+const RATE: &str = "batch: 4, learning_rate: 0.1, momentum: 0.9, weight_decay: 0.0, threads: 1";
+
+const WEIGHTS: [&str; 6] = ["w", "b", "scale", "offset", "mean", "variance"];
+
+/// train-normalised.onnx, two images and a step with these settings.
+fn trained(set: &[&str]) -> Run {
+    let run = Run::new();
+    run.start("train-normalised.onnx");
+    run.config(2, RATE);
+    run.image("a.png", 2, 2, &[255, 0, 0, 255]);
+    run.image("b.png", 2, 2, &[0, 255, 0, 255]);
+    run.manifest(&[("a.png", 0, 1.0), ("b.png", 1, 3.0)]);
+    let set: Vec<&str> = set.iter().flat_map(|set| ["--set", set]).collect();
+    run.trained("start.onnx", "out.onnx", 1, &set);
+    run
+}
+
+/// The weights that a step has changed.
+fn changed(run: &Run) -> Vec<&str> {
+    let differs = |name: &&str| run.weights("out.onnx", name) != run.weights("start.onnx", name);
+    WEIGHTS.into_iter().filter(differs).collect()
+}
+
+#[test]
+fn frozen_statistics_normalise_in_training_too() {
+    let run = trained(&["train.only=[w, b]"]);
+    assert_eq!(changed(&run), ["w", "b"]);
+    // By the statistics that stand in the model, mean 2 and variance 4, not by those of the batch.
+    let pixels = [[1.0, 0.0, 0.0, 1.0], [0.0, 1.0, 0.0, 1.0]];
+    let normal = pixels.map(|image| image.map(|pixel: f64| (pixel - 2.0) / (4.0 + 1e-5f64).sqrt() + 0.25));
+    let rows = [[0.0, 1.0, 2.0, 3.0], [5.0, 1.0, 0.0, -2.0]].map(|row| row.map(|weight: f64| weight / 8.0));
+    let dot = |left: &[f64; 4], right: &[f64; 4]| left.iter().zip(right).map(|(left, right)| left * right).sum::<f64>();
+    // The gradient by the difference of an image's two logits is the probability of class 0, less 1 where it is the label.
+    let pull = |image: usize, is_first: f64, weight: f64| {
+        let difference = dot(&rows[0], &normal[image]) + 0.5 - dot(&rows[1], &normal[image]) + 0.5;
+        weight * (1.0 / (1.0 + (-difference).exp()) - is_first) / 2.0
+    };
+    let pulls = [pull(0, 1.0, 1.0), pull(1, 0.0, 3.0)];
+    let moved = |row: usize, sign: f64| -> Vec<f64> {
+        let gradient = |place: usize| pulls[0] * normal[0][place] + pulls[1] * normal[1][place];
+        (0..4).map(|place| rows[row][place] - sign * 0.1 * gradient(place)).collect()
+    };
+    assert_near(&run.weights("out.onnx", "w"), &[moved(0, 1.0), moved(1, -1.0)].concat(), 1e-6);
+    let bias = 0.1 * (pulls[0] + pulls[1]);
+    assert_near(&run.weights("out.onnx", "b"), &[0.5 - bias, -0.5 + bias], 1e-6);
+
+    // Frozen by themselves, they do the same.
+    let alone = trained(&["train.freeze=[mean, variance]"]);
+    assert_eq!(changed(&alone), ["w", "b", "scale", "offset"]);
+    assert_eq!(alone.weights("out.onnx", "w"), run.weights("out.onnx", "w"));
+}
+
+#[test]
+fn what_is_frozen_stays_and_changes_nothing_for_the_others() {
+    let free = trained(&[]);
+    assert_eq!(changed(&free), WEIGHTS);
+    let run = trained(&["train.freeze=[\"w*\", offset]"]);
+    assert_eq!(changed(&run), ["b", "scale", "mean", "variance"]);
+    // One step from one start: gradients do not depend on what else moves.
+    for name in ["b", "scale", "mean", "variance"] {
+        assert_eq!(run.weights("out.onnx", name), free.weights("out.onnx", name), "{name}");
+    }
+}
+
+#[test]
+fn of_a_layer_with_one_frozen_statistic_the_other_follows_the_batches() {
+    let (free, run) = (trained(&[]), trained(&["train.freeze=[mean]"]));
+    assert_eq!(changed(&run), ["w", "b", "scale", "offset", "variance"]);
+    assert_eq!(run.weights("out.onnx", "w"), free.weights("out.onnx", "w"));
+}
+
+#[test]
+fn patterns_that_fit_nothing_or_leave_nothing_end_the_step_before_any_image_is_read() {
+    let run = Run::new();
+    run.start("train-normalised.onnx");
+    run.config(2, RATE);
+    run.manifest(&[("missing.png", 0, 1.0)]);
+    let said = run.failed("start.onnx", &["--set", "train.freeze=[scales]"]);
+    let expected = "train.freeze: no initializer matches \"scales\"; the nearest are scale";
+    assert!(said.contains("start.onnx: ") && said.contains(expected) && !said.contains("missing.png"), "{said}");
+    for set in ["train.freeze=[\"*\"]", "train.only=[mean, variance]"] {
+        let said = run.failed("start.onnx", &["--set", set]);
+        assert!(said.contains("leave no weight to train") && !said.contains("missing.png"), "{said}");
+    }
+}
