@@ -76,7 +76,7 @@ pub fn resume(
     };
     let _no_gradients = tch::no_grad_guard();
     for ((_, mut tensor), values) in tensors.into_iter().zip(read.values) {
-        tensor.f_copy_(&Tensor::f_from_slice(&values)?.f_reshape(tensor.size())?)?;
+        tensor.f_copy_(&Tensor::f_from_slice(&numbers(values))?.f_reshape(tensor.size())?)?;
     }
     optimiser.resume(read.moves);
     if let Some(average) = average {
@@ -85,15 +85,15 @@ pub fn resume(
     Ok(None)
 }
 
-/// What a state file holds, with values beside each tensor that asked for them.
-struct Read {
+/// What a state file holds, with the bytes of its values beside each tensor that asked for them.
+struct Read<'a> {
     moves: u64,
     averaged: u64,
-    values: Vec<Vec<f32>>,
+    values: Vec<&'a [u8]>,
 }
 
 /// Reads a state file, if it is whole, belongs to the checkpoint and has all that is asked for; or says what is wrong with it.
-fn fitting(bytes: &[u8], wanted: &[(String, Tensor)], settings: &str, digest: &str) -> Result<Read, String> {
+fn fitting<'a>(bytes: &'a [u8], wanted: &[(String, Tensor)], settings: &str, digest: &str) -> Result<Read<'a>, String> {
     let damaged = |error: safetensors::SafeTensorError| format!("is damaged: {error}");
     let (_, header) = SafeTensors::read_metadata(bytes).map_err(damaged)?;
     let about = header.metadata().as_ref().and_then(|metadata| metadata.get(ABOUT));
@@ -111,8 +111,8 @@ fn fitting(bytes: &[u8], wanted: &[(String, Tensor)], settings: &str, digest: &s
     let mut values = Vec::new();
     for (name, tensor) in wanted {
         let view = tensors.tensor(name).ok().filter(|view| view.dtype() == Dtype::F32);
-        let numbers = view.map(|view| numbers(view.data())).filter(|numbers| numbers.len() == tensor.numel());
-        values.push(numbers.ok_or_else(|| "does not fit the graph".to_owned())?);
+        let data = view.map(|view| view.data()).filter(|data| data.len() == tensor.numel() * size_of::<f32>());
+        values.push(data.ok_or_else(|| "does not fit the graph".to_owned())?);
     }
     Ok(Read { moves: count("moves")?, averaged: count("averaged")?, values })
 }
