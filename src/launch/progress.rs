@@ -33,7 +33,8 @@ impl Progress {
 
     /// Seconds until the last image, if the rest of the work goes as the work so far has gone.
     pub fn seconds_left(&self) -> Option<f64> {
-        Some(self.total.saturating_sub(self.images) as f64 / self.rate()?)
+        self.rate()?;
+        Some(self.total.saturating_sub(self.images) as f64 * self.seconds? / self.images as f64)
     }
 }
 

@@ -35,7 +35,7 @@ fn it_leads_to_the_lists_that_one_file_leads_to() {
     let log = run(&two);
     assert!(log.contains("removed, the step that wrote it did not end well"), "{log}");
     // The second step takes up the momentum of the first.
-    assert_eq!(log.matches("training begins without momentum").count(), 1, "{log}");
+    assert_eq!(log.matches("training begins at rest").count(), 1, "{log}");
     for list in ["lists/epoch-0000.csv", "lists/epoch-0001.csv"] {
         assert_eq!(two.read(list), one.read(list), "{list}");
     }
