@@ -26,7 +26,7 @@ FUZZ_SECONDS ?= 600
 CARGO := cargo
 BINARIES := target/release/gleaner target/release/gleaner-trainer
 
-.PHONY: all help runtime build install deb data conformance demo bench-mine bench-cluster bench-pool bench-finds bench-accuracy bench-suspects test fuzz lint clean
+.PHONY: all help runtime build install deb data conformance demo bench-mine bench-cluster bench-pool bench-finds bench-accuracy bench-suspects bench-train bench-learning test fuzz lint clean
 
 all: build  ## stage the native libraries and build both programs
 
@@ -73,6 +73,15 @@ bench-mine: build data bench/venv/torch  ## the scan beside what bounds it, Pyth
 	bench/venv/bin/python bench/graphs.py bench/data/graphs
 	$(if $(JPEGS),,bench/venv/bin/python bench/jpegs.py bench/data/jpegs)
 	bench/venv/bin/python bench/mine.py $(if $(JPEGS),--jpegs $(JPEGS))
+
+bench-train: build bench/venv/torch  ## the training step beside PyTorch's, alone and fed with JPEG files (JPEGS=list of your own)
+	$(CARGO) build --release --locked --package gleaner-trainer --example bench-train
+	bench/venv/bin/python bench/train_networks.py bench/data/train/graphs
+	$(if $(JPEGS),,bench/venv/bin/python bench/jpegs.py bench/data/jpegs)
+	bench/venv/bin/python bench/train.py $(if $(JPEGS),--jpegs $(JPEGS))
+
+bench-learning: build data bench/venv/torch  ## a network trained here and by PyTorch with one recipe: test accuracy (hours; goes on where it ended)
+	bench/venv/bin/python bench/learning.py
 
 bench-cluster: build data bench/venv  ## clustering beside scikit-learn and faiss, on embeddings of real images
 	$(CARGO) build --release --locked --package gleaner --example bench-cluster

@@ -2,8 +2,8 @@
 
     python3 scripts/stage_checker.py FOLDER
 
-The wheel is pinned and hash-checked by pip (checker.txt). Only its compiled module for this Python is unpacked, which needs
-none of the packages that the wheel asks for, so no Python package is installed. A finished staging is marked by
+The wheel is pinned and hash-checked by pip (checker.txt). Only its compiled module for this Python is unpacked, which
+needs none of the packages that the wheel asks for, so no Python package is installed. A finished staging is marked by
 FOLDER/staged, which holds the pin and the version of Python; it is done again only when these change.
 """
 
@@ -36,8 +36,8 @@ def main():
         command = [sys.executable, "-m", "pip", "download", "--quiet", "--disable-pip-version-check", "--no-deps",
                    "--no-cache-dir", "--only-binary=:all:", "--require-hashes", "--dest", wheels, "-r", str(pins)]
         if subprocess.run(command).returncode != 0:
-            sys.exit("stage_checker: pip could not fetch the wheel (its message stands above); see that the package index "
-                     f"is reachable and that {sys.executable} is Python 3.10 or newer, then run make again")
+            sys.exit("stage_checker: pip could not fetch the wheel (its message stands above); see that the package "
+                     f"index is reachable and that {sys.executable} is Python 3.10 or newer, then run make again")
         staged = Path(wheels) / "staged"
         staged.mkdir()
         for wheel in Path(wheels).glob("*.whl"):

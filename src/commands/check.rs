@@ -7,6 +7,7 @@ use super::Configured;
 use crate::config::{Config, HooksConfig, TrainerProgram};
 use crate::launch;
 use crate::libraries::{self, LIBTORCH};
+use crate::onnx::training::TrainingReport;
 use crate::onnx::{Classifier, Model};
 use crate::pixels::Normaliser;
 use crate::score::{self, Scorer};
@@ -81,6 +82,9 @@ fn model(findings: &mut Findings, config: &Config, runtime: bool) -> Option<Clas
     let path = config.model.start.as_deref()?;
     let model = findings.take(Model::read(path))?;
     let classifier = findings.take(Classifier::of(&model))?;
+    if config.trainer.program == TrainerProgram::BuiltIn {
+        training(findings, config, &model);
+    }
     if !runtime {
         return Some(classifier);
     }
@@ -97,6 +101,19 @@ fn model(findings: &mut Findings, config: &Config, runtime: bool) -> Option<Clas
         facts.workers
     ));
     Some(Classifier { classes: Some(facts.classes), ..classifier })
+}
+
+/// Whether the built-in trainer can train the graph, as far as the graph alone tells it.
+fn training(findings: &mut Findings, config: &Config, model: &Model) {
+    let report = TrainingReport::of(model.clone(), &settings::selection(config));
+    let Some(report) = findings.take(report) else { return };
+    match (report.refusal(), report.trained()) {
+        (Some(refusal), _) => findings.bad(format!("{}: the built-in trainer {refusal}", model.file())),
+        (None, 0) => {
+            findings.bad(format!("{}: no weight of it can be trained; see `gleaner model inspect`", model.file()))
+        }
+        (None, trained) => findings.good(&format!("{}: {trained} parameters are trained", model.file())),
+    }
 }
 
 fn pools(findings: &mut Findings, config: &Config, start: Option<&Classifier>) {

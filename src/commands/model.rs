@@ -9,7 +9,7 @@ use clap::{Args, Subcommand, ValueEnum};
 use crate::config::Config;
 use crate::onnx::start::{self, Stem};
 use crate::onnx::training::{Selection, TrainingReport};
-use crate::onnx::{Classifier, Model, Report, replace_head};
+use crate::onnx::{Classifier, Model, Problem, Report, replace_head};
 use crate::settings;
 
 /// Arguments of `gleaner model`.
@@ -29,7 +29,7 @@ enum Action {
     Inspect(Inspect),
     /// Replace the last layer of a graph by a new one for other classes, to go on from what it has learnt elsewhere
     ///
-    /// The last Gemm, MatMul or Conv gets so many outputs, and its weight and bias are drawn evenly from ±1/sqrt(inputs), as
+    /// The last Gemm, MatMul or 1x1 Conv gets so many outputs, and its weight and bias are drawn evenly from ±1/sqrt(inputs), as
     /// PyTorch draws them. A Softmax behind it stays, and so does everything before it.
     Head(Head),
 }
@@ -116,8 +116,13 @@ fn inspect(arguments: &Inspect) -> anyhow::Result<()> {
     let model = Model::read(&arguments.file)?;
     print!("{}", Report::of(&model));
     // What is no classifier was said to be none, with the reason.
-    if Classifier::of(&model).is_ok() {
-        print!("{}", TrainingReport::of(model, &selection)?);
+    if Classifier::of(&model).is_err() {
+        return Ok(());
+    }
+    match TrainingReport::of(model, &selection) {
+        Ok(report) => print!("{report}"),
+        Err(error) if matches!(*error.problem, Problem::Untrainable(_)) => println!("trainer     {}", error.problem),
+        Err(error) => return Err(error.into()),
     }
     Ok(())
 }

@@ -104,6 +104,35 @@ fn the_seed_decides_and_the_input_is_never_overwritten() {
 }
 
 #[test]
+fn inspect_says_why_a_graph_cannot_be_trained() {
+    let workshop = Workshop::new(1, "");
+    let mut model = Model::from_bytes(&workshop.bytes("start.onnx")).unwrap();
+    for node in model.graph_mut().node.iter_mut().filter(|node| node.op_type() == "Relu") {
+        node.op_type = Some("Elu".to_owned());
+    }
+    workshop.write("elu.onnx", model.to_bytes().unwrap());
+    let said = workshop.run(&["model", "inspect", "elu.onnx"]).well();
+    let refusal = "does not know Elu; train with a command of your own (`trainer.command`)\n";
+    assert!(said.contains(&format!("trainer     {refusal}")), "{said}");
+    let checked = workshop.run(&["check", "-c", "config.yaml", "--set", "model.start=elu.onnx"]).out;
+    assert!(checked.contains(&format!("problem  elu.onnx: the built-in trainer {refusal}")), "{checked}");
+
+    // A normalisation whose offset and mean are one tensor of two dimensions: such a one is taken to be shared on purpose.
+    let mut tied = Model::from_bytes(&workshop.bytes("start.onnx")).unwrap();
+    let graph = tied.graph_mut();
+    let weight = graph.initializer.iter_mut().find(|tensor| tensor.name() == "bn1.bias").unwrap();
+    weight.dims = vec![4, 8];
+    for node in graph.node.iter_mut().filter(|node| node.name() == "bn1") {
+        node.input[3] = node.input[2].clone();
+    }
+    workshop.write("tied.onnx", tied.to_bytes().unwrap());
+    let said = workshop.run(&["model", "inspect", "tied.onnx"]).well();
+    let reason =
+        "trainer     initializer \"bn1.bias\" is a weight in one place and a running statistic at node \"bn1\"";
+    assert!(said.contains(reason), "{said}");
+}
+
+#[test]
 fn inspect_shows_what_the_config_freezes() {
     let workshop = Workshop::new(1, "train: {only: [\"fc.*\", \"bn3.*\"], freeze: [fc.bias]}\n");
     let said = workshop.run(&["model", "inspect", "start.onnx"]).well();
@@ -133,7 +162,14 @@ fn inspect_shows_what_the_config_freezes() {
         said.contains("parameters  1280 trained with weight decay, 256 trained without, 256 running statistics, "),
         "{said}"
     );
-    let set = ["model", "inspect", "start.onnx", "-c", "config.yaml", "--set", "train.only=[\"head.*\"]"];
-    let said = workshop.run(&set).badly();
-    assert!(said.contains("start.onnx: train.only: no initializer matches \"head.*\"; the nearest are "), "{said}");
+    let checked = workshop.run(&["check", "-c", "config.yaml"]).out;
+    assert!(checked.contains("ok       start.onnx: 1536 parameters are trained\n"), "{checked}");
+
+    let refusal = "start.onnx: train.only: no initializer matches \"head.*\"; the nearest are ";
+    let set = ["-c", "config.yaml", "--set", "train.only=[\"head.*\"]"];
+    let said = workshop.run(&[&["model", "inspect", "start.onnx"], &set[..]].concat()).badly();
+    assert!(said.contains(refusal), "{said}");
+    let checked = workshop.run(&[&["check"], &set[..]].concat());
+    assert_eq!(checked.code, Some(1));
+    assert!(checked.out.contains(&format!("problem  {refusal}")), "{}", checked.out);
 }

@@ -75,8 +75,9 @@ pub fn resume(
         Err(reason) => return Ok(Some(format!("{} {reason}", path.display()))),
     };
     let _no_gradients = tch::no_grad_guard();
-    for ((_, mut tensor), values) in tensors.into_iter().zip(read.values) {
-        tensor.f_copy_(&Tensor::f_from_slice(&numbers(values))?.f_reshape(tensor.size())?)?;
+    // One at a time: together they may be four times as large as the weights.
+    for ((_, mut tensor), bytes) in tensors.into_iter().zip(read.tensors) {
+        tensor.f_copy_(&Tensor::f_from_slice(&numbers(bytes))?.f_reshape(tensor.size())?)?;
     }
     optimiser.resume(read.moves);
     if let Some(average) = average {
@@ -85,11 +86,11 @@ pub fn resume(
     Ok(None)
 }
 
-/// What a state file holds, with the bytes of its values beside each tensor that asked for them.
+/// What a state file holds, with the bytes beside each tensor that asked for them.
 struct Read<'a> {
     moves: u64,
     averaged: u64,
-    values: Vec<&'a [u8]>,
+    tensors: Vec<&'a [u8]>,
 }
 
 /// Reads a state file, if it is whole, belongs to the checkpoint and has all that is asked for; or says what is wrong with it.
@@ -106,15 +107,15 @@ fn fitting<'a>(bytes: &'a [u8], wanted: &[(String, Tensor)], settings: &str, dig
         let left = text("settings").unwrap_or_default();
         return Err(format!("was left by other settings ({left}), and now there are {settings}"));
     }
-    let tensors = SafeTensors::deserialize(bytes).map_err(damaged)?;
+    let stored = SafeTensors::deserialize(bytes).map_err(damaged)?;
     let count = |key: &str| about.get(key).and_then(Value::as_u64).ok_or_else(|| format!("does not say its {key}"));
-    let mut values = Vec::new();
+    let mut tensors = Vec::new();
     for (name, tensor) in wanted {
-        let view = tensors.tensor(name).ok().filter(|view| view.dtype() == Dtype::F32);
-        let data = view.map(|view| view.data()).filter(|data| data.len() == tensor.numel() * size_of::<f32>());
-        values.push(data.ok_or_else(|| "does not fit the graph".to_owned())?);
+        let view = stored.tensor(name).ok().filter(|view| view.dtype() == Dtype::F32);
+        let bytes = view.map(|view| view.data()).filter(|bytes| bytes.len() == 4 * tensor.numel());
+        tensors.push(bytes.ok_or_else(|| "does not fit the graph".to_owned())?);
     }
-    Ok(Read { moves: count("moves")?, averaged: count("averaged")?, values })
+    Ok(Read { moves: count("moves")?, averaged: count("averaged")?, tensors })
 }
 
 fn numbers(bytes: &[u8]) -> Vec<f32> {

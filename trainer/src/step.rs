@@ -44,12 +44,12 @@ pub fn run(arguments: &StepArguments) -> anyhow::Result<()> {
     let seed = Draws::new(arguments.seed, arguments.epoch, Stream::Dropout).bits(0);
     let threads = settings::threads(config.train.threads);
     device::settle(threads, seed);
-    let graph = Graph::new(&model, &classifier, device)?.freeze(&settings::selection(&config));
-    let mut graph = graph.with_context(|| model.file().to_owned())?;
+    let mut graph = Graph::new(&model, &classifier, device)?;
     if config.train.precision == TrainPrecision::Bf16 {
         graph = graph.narrow();
     }
     graph.lay_out(config.train.channels_last.unwrap_or_else(|| likes_channels_last(device, config.train.precision)))?;
+    let graph = graph.freeze(&settings::selection(&config)).with_context(|| model.file().to_owned())?;
     let mut optimiser = Optimiser::new(&graph, config.train.optimiser, config.train.weight_decay)?;
     if optimiser.is_empty() {
         bail!("{}: no weight of it can be trained; see `gleaner model inspect`", model.file());

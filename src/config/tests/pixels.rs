@@ -79,11 +79,11 @@ fn they_are_held_against_their_channels_their_scale_and_their_limits() {
         ),
         (
             "size: [1, 1], channels: 1, augment: {jitter: {brightness: 0.4, hue: 0.1}}",
-            "c.yaml:2:77: pixels.augment.jitter.hue is 0.1, but pixels.channels is 1, and grey has no hue; leave it out",
+            "c.yaml:2:78: pixels.augment.jitter.hue is 0.1, but pixels.channels is 1, and grey has no hue; leave it out",
         ),
         (
             "size: [1, 1], augment: {randaugment: {operations: 2, magnitude: 31}}",
-            "c.yaml:2:70: pixels.augment.randaugment.magnitude is `31`, not a whole number from 0 to 30",
+            "c.yaml:2:74: pixels.augment.randaugment.magnitude is `31`, not a whole number from 0 to 30",
         ),
         (
             "size: [1, 1], augment: {erase: 1.5}",

@@ -159,9 +159,16 @@ impl<'a> Search<'a> {
             _ => usize::from(!transposed),
         };
         let (name, dims) = read(stored, way.last())?;
-        let is_matrix = dims.len() == 2;
-        if is_matrix == (node.op_type() == "Conv") || dims.contains(&0) {
-            return Err(refuse(&format!("has a weight of the shape {dims:?}; export the model again")));
+        let fits = match (node.op_type(), dims.as_slice()) {
+            ("Conv", [_, _, 1, 1]) => true,
+            (operator, [_, _]) => operator != "Conv",
+            _ => false,
+        };
+        if !fits || dims.contains(&0) {
+            return Err(refuse(&format!(
+                "has a weight of the shape {dims:?}, where a last layer has a matrix or a 1x1 convolution; give the model a \
+                 last layer where it is made, and export it again"
+            )));
         }
         let users = way.iter().map(|name| self.users(name)).max().unwrap_or(0);
         if users > 1 {

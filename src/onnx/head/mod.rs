@@ -28,13 +28,12 @@ pub struct Head {
     pub dropped: Vec<String>,
 }
 
-/// Replaces the last Gemm, MatMul or Conv with its bias by one of `classes` outputs. Everything else stays as it is, but for
+/// Replaces the last Gemm, MatMul or 1x1 Conv with its bias by one of `classes` outputs. Everything else stays as it is, but for
 /// shapes and metadata that speak of the old classes.
 ///
-/// Weight and bias are drawn as PyTorch draws those of a new `Linear` or `Conv2d`: evenly from ±1/sqrt(inputs), where a
-/// convolution has its channels times the extents of its kernel as inputs (documentation of `torch.nn.Linear` and
-/// `torch.nn.Conv2d`, "Variables"). They depend on the seed and on the number of inputs alone, not on how an exporter lays
-/// them out.
+/// Weight and bias are drawn as PyTorch draws those of a new `Linear` or 1x1 `Conv2d`: evenly from ±1/sqrt(inputs)
+/// (documentation of `torch.nn.Linear` and `torch.nn.Conv2d`, "Variables"). They depend on the seed and on the number of
+/// inputs alone, not on how an exporter lays them out.
 ///
 /// # Errors
 /// What [`Classifier::of`] gives; [`Problem::Head`] if the output does not come from such a layer, if the layer shares its

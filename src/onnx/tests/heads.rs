@@ -154,6 +154,11 @@ fn what_cannot_be_replaced_is_named() {
     computed.graph_mut().node[3] = node("Relu", &["w2"], "w2_seen");
     assert!(refusal(&mut computed).contains("has no weight that stands in the model"));
 
+    let mut wide = model("heads/conv-torchscript.onnx");
+    let weight = wide.graph_mut().initializer.iter_mut().find(|tensor| tensor.name() == "classifier.1.weight").unwrap();
+    *weight = crate::onnx::tensor::from_f32("classifier.1.weight", &[7, 5, 3, 3], &[0.0; 315]);
+    assert!(refusal(&mut wide).contains("has a weight of the shape [7, 5, 3, 3]"), "{}", refusal(&mut wide));
+
     let mut scaled = model("gemm.onnx");
     scaled.graph_mut().node.push(node("Mul", &["logits", "b2"], "scaled"));
     scaled.graph_mut().output[0].name = Some("scaled".to_owned());

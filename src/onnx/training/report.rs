@@ -29,6 +29,21 @@ impl TrainingReport {
         Ok(Self { opset: model.opset().unwrap_or(0), unknown: unknown(&model), parameters })
     }
 
+    /// Why the built-in trainer refuses the graph, as far as its operators alone tell, in words that follow the trainer's name.
+    pub fn refusal(&self) -> Option<String> {
+        if self.opset < OLDEST_OPSET {
+            return Some(format!("takes operator sets from {OLDEST_OPSET} on; export the model with a newer one"));
+        }
+        let names: Vec<&str> = self.unknown.iter().map(String::as_str).collect();
+        let remedy = "train with a command of your own (`trainer.command`)";
+        (!names.is_empty()).then(|| format!("does not know {}; {remedy}", names.join(", ")))
+    }
+
+    /// How many numbers train.
+    pub fn trained(&self) -> usize {
+        self.count(|role| matches!(role, Role::Trained { .. }))
+    }
+
     /// How many numbers the initializers hold whose role is like this.
     fn count(&self, of: impl Fn(Role) -> bool) -> usize {
         self.parameters.iter().filter(|parameter| of(parameter.role)).map(Parameter::count).sum()
@@ -37,15 +52,7 @@ impl TrainingReport {
 
 impl fmt::Display for TrainingReport {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        write!(f, "trainer     ")?;
-        if self.opset < OLDEST_OPSET {
-            writeln!(f, "takes operator sets from {OLDEST_OPSET} on; export the model with a newer one")?;
-        } else if self.unknown.is_empty() {
-            writeln!(f, "knows every operator")?;
-        } else {
-            let names: Vec<&str> = self.unknown.iter().map(String::as_str).collect();
-            writeln!(f, "does not know {}; train with a command of your own (`trainer.command`)", names.join(", "))?;
-        }
+        writeln!(f, "trainer     {}", self.refusal().unwrap_or_else(|| "knows every operator".to_owned()))?;
         let [decaying, plain] = [true, false].map(|wanted| self.count(|role| role == Role::Trained { decays: wanted }));
         let (running, fixed) = (self.count(|role| role == Role::Running), self.count(Role::stays));
         writeln!(

@@ -19,8 +19,8 @@ pub struct Computed {
 }
 
 impl Program {
-    /// Every value that nodes compute and that something reads, in the order of the graph, in evaluation mode. `feeds` are
-    /// as for [`Program::evaluate`]. All of them are kept in memory at once.
+    /// Every value that nodes compute and that something reads, in the order of the graph, in evaluation mode. `feeds`
+    /// are as for [`Program::evaluate`]. All of them are kept in memory at once.
     ///
     /// # Errors
     /// A node that cannot compute its output, and a feed that the graph does not have.

@@ -47,14 +47,15 @@ fn assert_same_weights(run: &Run, left: &str, right: &str) {
 fn they_come_back_beside_the_graph_and_train_as_if_they_were_in_it() {
     let (run, _) = ready(33);
     start_beside(&run);
-    // Each in a folder of its own, where a step keeps what the optimiser remembers of the last two.
-    run.trained("start.onnx", "one/epoch-1.onnx", 1, &[]);
-    run.trained("beside.onnx", "two/epoch-1.onnx", 1, &[]);
-    assert!(!run.path("one/epoch-1.onnx.data").exists());
-    assert_same_weights(&run, "one/epoch-1.onnx", "two/epoch-1.onnx");
+    // One after the other: a step tidies away what others have left to go on from.
+    run.trained("start.onnx", "one-1.onnx", 1, &[]);
+    run.trained("one-1.onnx", "one-2.onnx", 2, &[]);
+    run.trained("beside.onnx", "two-1.onnx", 1, &[]);
+    assert!(!run.path("one-1.onnx.data").exists());
+    assert_same_weights(&run, "one-1.onnx", "two-1.onnx");
 
     // As the ONNX format has it, read without our own reader.
-    let (graph, data) = (run.bytes("two/epoch-1.onnx"), run.bytes("two/epoch-1.onnx.data"));
+    let (graph, data) = (run.bytes("two-1.onnx"), run.bytes("two-1.onnx.data"));
     let graph = ModelProto::decode(graph.as_slice()).unwrap().graph.unwrap();
     let mut end = 0;
     for tensor in &graph.initializer {
@@ -64,26 +65,25 @@ fn they_come_back_beside_the_graph_and_train_as_if_they_were_in_it() {
             continue;
         }
         assert_eq!(tensor.data_location(), DataLocation::External);
-        assert_eq!((tensor.raw_data.as_ref(), get(tensor, "location")), (None, "epoch-1.onnx.data"));
+        assert_eq!((tensor.raw_data.as_ref(), get(tensor, "location")), (None, "two-1.onnx.data"));
         let offset: usize = get(tensor, "offset").parse().unwrap();
         assert_eq!((offset % 4096, get(tensor, "length")), (0, length.to_string().as_str()));
         assert!(offset >= end, "{} begins before the one before it ends", tensor.name());
         end = offset + length;
         let bytes: Vec<u8> =
-            run.weights("one/epoch-1.onnx", tensor.name()).iter().flat_map(|value| value.to_le_bytes()).collect();
+            run.weights("one-1.onnx", tensor.name()).iter().flat_map(|value| value.to_le_bytes()).collect();
         assert!(data[offset..end] == bytes, "{}", tensor.name());
     }
     assert!(end > 0 && end == data.len());
     let pixels: Vec<f32> = (0..8 * 8).map(|place| place as f32 / 64.0).collect();
     let logits = |name: &str| by_onnx_runtime(&run.path(name), [1, 1, 8, 8], &pixels);
-    assert_eq!(logits("two/epoch-1.onnx"), logits("one/epoch-1.onnx"));
+    assert_eq!(logits("two-1.onnx"), logits("one-1.onnx"));
 
     // The momentum belongs to both files, and the next step takes it up.
-    let said = run.trained("two/epoch-1.onnx", "two/epoch-2.onnx", 2, &[]);
+    let said = run.trained("two-1.onnx", "two-2.onnx", 2, &[]);
     assert!(!said.contains("begins at rest"), "{said}");
-    run.trained("one/epoch-1.onnx", "one/epoch-2.onnx", 2, &[]);
-    assert_same_weights(&run, "one/epoch-2.onnx", "two/epoch-2.onnx");
-    let names = fs::read_dir(run.path("two")).unwrap().map(|entry| entry.unwrap().file_name().into_string().unwrap());
+    assert_same_weights(&run, "one-2.onnx", "two-2.onnx");
+    let names = fs::read_dir(run.path("")).unwrap().map(|entry| entry.unwrap().file_name().into_string().unwrap());
     let temporary: Vec<String> = names.filter(|name| name.starts_with(gleaner::files::TEMPORARY_PREFIX)).collect();
     assert_eq!(temporary, [""; 0]);
 }

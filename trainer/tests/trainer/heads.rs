@@ -32,19 +32,10 @@ fn a_new_last_layer_trains_alone() {
         let borrowed: Vec<(&str, u32, f32)> =
             samples.iter().map(|(file, label, weight)| (file.as_str(), *label, *weight)).collect();
         run.manifest(&borrowed);
-        let (only, report) = (format!("train.only=[\"{layer}\"]"), run.path("report.json"));
-        let more = ["--set", &only, "--report", report.to_str().unwrap()];
-        let mut losses = Vec::new();
-        for epoch in 1..=6 {
-            let from = if epoch == 1 { "start.onnx".to_owned() } else { format!("epoch-{}.onnx", epoch - 1) };
-            run.trained(&from, &format!("epoch-{epoch}.onnx"), epoch, &more);
-            let report: serde_json::Value = serde_json::from_slice(&run.bytes("report.json")).unwrap();
-            losses.push(report["loss"].as_f64().unwrap());
-        }
-        assert!(losses[5] < losses[0], "{name}: {losses:?}");
+        run.trained("start.onnx", "out.onnx", 1, &["--set", &format!("train.only=[\"{layer}\"]")]);
         let floats = model.graph().initializer.iter().filter(|tensor| tensor.data_type() == ElementType::Float as i32);
         for tensor in floats {
-            let same = run.weights("epoch-6.onnx", tensor.name()) == run.weights("start.onnx", tensor.name());
+            let same = run.weights("out.onnx", tensor.name()) == run.weights("start.onnx", tensor.name());
             assert_eq!(same, !head.weights.iter().any(|weight| weight == tensor.name()), "{name}: {}", tensor.name());
         }
     }

@@ -1,5 +1,5 @@
-//! The gradient at the very place of a kink, where the value says nothing: PyTorch's, since it trained the networks that come
-//! here. `hardtanh_backward` gives zero at both limits of ReLU6, `prelu_backward` the slope at zero.
+//! The gradient at the very place of a kink, where the value says nothing: PyTorch's, since it trained the networks that
+//! come here. `hardtanh_backward` gives zero at both limits of ReLU6, `prelu_backward` the slope at zero.
 
 use gleaner::onnx::Model;
 use gleaner::onnx::proto::{

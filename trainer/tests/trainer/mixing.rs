@@ -97,7 +97,8 @@ fn the_loss_is_shared_by_both_labels_each_with_its_own_weight() {
     let logits = Tensor::from_slice(&[1.0_f32, 0.0, 0.0, 3.0]).reshape([2, 2]);
     let (labels, weights) = (Tensor::from_slice(&[0_i64, 1]), Tensor::from_slice(&[1.0_f32, 5.0]));
     let mix = Mix { share: 0.75, window: None };
-    let loss = mix.loss(&labels, &weights, |labels, weights| weighted_cross_entropy(&logits, labels, weights, 0.0)).unwrap();
+    let loss =
+        mix.loss(&labels, &weights, |labels, weights| weighted_cross_entropy(&logits, labels, weights, 0.0)).unwrap();
     // The cross-entropy of two classes is ln(1 + exp(-ahead)), where the label's logit is so much ahead.
     let ce = |ahead: f64| (-ahead).exp().ln_1p();
     let first = 0.75 * ce(1.0) + 0.25 * 5.0 * ce(-1.0);

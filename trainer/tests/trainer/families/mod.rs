@@ -1,5 +1,5 @@
-//! Whole classifiers as torchvision and timm have them and as both of PyTorch's exporters write them: logits, gradients and
-//! running statistics are PyTorch's, and a checkpoint means the same to ONNX Runtime after a step.
+//! Whole classifiers as torchvision and timm have them and as both of PyTorch's exporters write them: logits, gradients
+//! and running statistics are PyTorch's, and a checkpoint means the same to ONNX Runtime after a step.
 
 mod expected;
 mod recipe;
