@@ -26,6 +26,7 @@ fn workshop(lines: &str) -> Workshop {
 
 /// What `gleaner status` says of the step, once it does.
 fn told(service: &mut Running, workshop: &Workshop) -> Value {
+    service.until_next(workshop, 0);
     service.until("news of the step", || Some(workshop.status()["training"].take()).filter(|told| !told.is_null()))
 }
 
