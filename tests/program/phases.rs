@@ -44,7 +44,10 @@ impl Phase {
             ("ended ", Self::Over),
             ("failed: ", Self::Over),
         ];
-        beginnings.into_iter().find(|(beginning, _)| status.starts_with(beginning)).map(|(_, phase)| phase)
+        // How far a training step is comes again and again; that it begins, once: "training epoch 3 on 1,200 images".
+        let begins =
+            |beginning: &str| status.starts_with(beginning) && (beginning != "training " || status.contains(" on "));
+        beginnings.into_iter().find(|(beginning, _)| begins(beginning)).map(|(_, phase)| phase)
     }
 }
 
