@@ -81,9 +81,9 @@ class Files:
         source = Path(jpegs).resolve()
         lines = [line.rstrip("\n").rsplit(" ", 1) for line in open(source)]
         self.samples = [(source.parent / path, int(label) % train_networks.CLASSES) for path, label in lines]
-        self.graph = train_networks.graph(GRAPHS, name)
+        self.graph, self.log = train_networks.graph(GRAPHS, name), open(folder / "log.txt", "w")
         (folder / "config.yaml").write_text(json.dumps({
-            "pool": {"train": str(source), "validation": str(source)},
+            "pool": {"train": str(source), "validation": str(folder / "none.txt")},
             "pixels": {"size": [side, side], "channels": channels, "mean": [0.5] * channels, "std": [0.25] * channels,
                        "crop_fraction": 0.875, "augment": {"flip": True}},
             "model": {"start": str(self.graph)}, "cache": {"folder": str(folder / "cache"), "max_gib": 0},
@@ -99,12 +99,12 @@ class Files:
         subprocess.run(
             [TRAINER, "step", "--config", self.folder / "config.yaml", "--manifest", self.folder / "manifest.csv",
              "--checkpoint-in", self.graph, "--checkpoint-out", self.folder / "out.onnx", "--epoch", "1", "--seed", "1",
-             "--report", report], check=True, stderr=subprocess.DEVNULL, cwd=ROOT)
+             "--report", report], check=True, cwd=ROOT, stderr=self.log)
         told = json.loads(report.read_text())
         return {"seconds": told["seconds"], "rate": told["images"] / told["seconds"], "peak_mib": 0}
 
     def close(self):
-        pass
+        self.log.close()
 
 
 def turns(rounds, *contenders, longer=1):
