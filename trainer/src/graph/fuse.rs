@@ -207,8 +207,9 @@ fn attend(graph: &Nodes<'_>, last: usize) -> Option<Fusion> {
     }
     let weights = graph.maker(graph.input(last, 0)?, "Softmax", 1)?;
     let axis = graph.nodes.get(weights)?.attribute.iter().find(|attribute| attribute.name() == "axis");
-    // Without the axis its meaning depends on the version of the operator set.
-    if axis.is_none_or(|axis| axis.i() != -1 && axis.i() != 3) {
+    // Counted from the front, the axis may be another than the last; without it its meaning depends on the version of the
+    // operator set.
+    if axis.is_none_or(|axis| axis.i() != -1) {
         return None;
     }
     let mut members = vec![weights, last];
