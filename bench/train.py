@@ -26,7 +26,7 @@ import train_networks
 PROGRAM = ROOT / "target/release/examples/bench-train"
 TRAINER = ROOT / "target/release/gleaner-trainer"
 # What `gleaner-trainer` gives its engine on the way (trainer/src/doorstep.rs).
-SURROUNDINGS = {"LD_LIBRARY_PATH": str(ROOT / "runtime/libtorch/lib"), "OMP_WAIT_POLICY": "passive", "MALLOC_MMAP_MAX_": "0",
+SURROUNDINGS = {"LD_LIBRARY_PATH": str(ROOT / "runtime/libtorch/lib"), "GOMP_SPINCOUNT": "10000", "MALLOC_MMAP_MAX_": "0",
                 "MALLOC_TRIM_THRESHOLD_": "17179869184"}
 DATA = ROOT / "bench/data"
 GRAPHS = DATA / "train/graphs"
