@@ -1,7 +1,9 @@
 //! `gleaner check`: every problem of a config, at once.
 
+use std::io;
+use std::os::unix::process::ExitStatusExt;
 use std::path::Path;
-use std::process::ExitCode;
+use std::process::{Command, ExitCode};
 
 use super::Configured;
 use crate::config::{Config, HooksConfig, TrainerProgram};
@@ -46,7 +48,7 @@ pub fn main(arguments: &Configured) -> anyhow::Result<ExitCode> {
         Ok(config) => {
             findings.good(&format!("{}: the config is sound", arguments.config.display()));
             let runtime = libraries(&mut findings, &config);
-            let start = model(&mut findings, &config, runtime);
+            let start = model(&mut findings, &config, runtime, arguments);
             pools(&mut findings, &config, start.as_ref());
             trainer(&mut findings, &config);
             hooks(&mut findings, &config);
@@ -77,13 +79,13 @@ fn libraries(findings: &mut Findings, config: &Config) -> bool {
 }
 
 /// The starting graph, if there is one: readable, a classifier, and one that ONNX Runtime runs with this preprocessing.
-fn model(findings: &mut Findings, config: &Config, runtime: bool) -> Option<Classifier> {
+fn model(findings: &mut Findings, config: &Config, runtime: bool, arguments: &Configured) -> Option<Classifier> {
     findings.take(Normaliser::new(&settings::preprocess(config)))?;
     let path = config.model.start.as_deref()?;
     let model = findings.take(Model::read(path))?;
     let classifier = findings.take(Classifier::of(&model))?;
     if config.trainer.program == TrainerProgram::BuiltIn {
-        training(findings, config, &model);
+        training(findings, config, &model, arguments);
     }
     if !runtime {
         return Some(classifier);
@@ -103,8 +105,8 @@ fn model(findings: &mut Findings, config: &Config, runtime: bool) -> Option<Clas
     Some(Classifier { classes: Some(facts.classes), ..classifier })
 }
 
-/// Whether the built-in trainer can train the graph, as far as the graph alone tells it.
-fn training(findings: &mut Findings, config: &Config, model: &Model) {
+/// Whether the built-in trainer can train the graph: as far as the graph alone tells it, and then by a trial.
+fn training(findings: &mut Findings, config: &Config, model: &Model, arguments: &Configured) {
     let report = TrainingReport::of(model.clone(), &settings::selection(config));
     let Some(report) = findings.take(report) else { return };
     match (report.refusal(), report.trained()) {
@@ -112,7 +114,41 @@ fn training(findings: &mut Findings, config: &Config, model: &Model) {
         (None, 0) => {
             findings.bad(format!("{}: no weight of it can be trained; see `gleaner model inspect`", model.file()))
         }
-        (None, trained) => findings.good(&format!("{}: {trained} parameters are trained", model.file())),
+        (None, trained) => {
+            findings.good(&format!("{}: {trained} parameters are trained", model.file()));
+            trial(findings, config, arguments);
+        }
+    }
+}
+
+/// Has the built-in trainer try the starting graph: what it does with an operator depends on attributes and extents, and
+/// whether memory suffices for a batch shows only then.
+fn trial(findings: &mut Findings, config: &Config, arguments: &Configured) {
+    let Some(start) = &config.model.start else { return };
+    let program = trainer_program();
+    let mut command = Command::new(&program);
+    command.arg("check").arg("--config").arg(&arguments.config).arg(start);
+    command.args(arguments.set.iter().flat_map(|set| ["--set", set]));
+    let output = match command.output() {
+        Ok(output) => output,
+        // That is said where the programs are.
+        Err(error) if error.kind() == io::ErrorKind::NotFound => return,
+        Err(error) => return findings.bad(format!("{}: cannot be started: {error}", program.display())),
+    };
+    let [said, complaint] =
+        [&output.stdout, &output.stderr].map(|text| String::from_utf8_lossy(text).trim().to_owned());
+    if output.status.success() {
+        return findings.good(&said);
+    }
+    let complaint = complaint.split_once("error: ").map_or(complaint.as_str(), |(_, error)| error);
+    match output.status.signal() {
+        None => findings.bad(format!("the built-in trainer: {complaint}")),
+        Some(signal) => findings.bad(format!(
+            "{}: the built-in trainer was ended by signal {signal} when it tried a batch of {} images; if memory is short, \
+             lower `train.batch`",
+            start.display(),
+            config.train.batch
+        )),
     }
 }
 

@@ -4,6 +4,8 @@ use std::fs;
 use std::path::Path;
 
 use gleaner::onnx::Model;
+use gleaner::onnx::proto::AttributeProto;
+use gleaner::onnx::proto::attribute_proto::AttributeType;
 
 use super::tables::{Row, parquet};
 use super::workshop::Workshop;
@@ -130,6 +132,38 @@ fn inspect_says_why_a_graph_cannot_be_trained() {
     let reason =
         "trainer     initializer \"bn1.bias\" is a weight in one place and a running statistic at node \"bn1\"";
     assert!(said.contains(reason), "{said}");
+}
+
+#[test]
+fn check_has_the_trainer_try_a_batch() {
+    let workshop = Workshop::new(1, "train: {batch: 6}\n");
+    let said = workshop.run(&["check", "-c", "config.yaml"]);
+    // Three convolutions, scale and offset of three normalisations, and the last layer's matrix and bias.
+    let tried = "ok       start.onnx: a batch of 6 images of 10 classes trains 11 weights on Cpu\n";
+    assert!(said.out.contains(tried), "{}", said.out);
+
+    let set = ["--set", "train.batch=1", "--set", "train.freeze=[\"conv*\", \"bn*\"]"];
+    let said = workshop.run(&[&["check", "-c", "config.yaml"], &set[..]].concat());
+    assert!(said.out.contains("a batch of 1 images of 10 classes trains 2 weights on Cpu\n"), "{}", said.out);
+
+    // Every operator is known, but not everything that an attribute may ask of it.
+    let mut model = Model::from_bytes(&workshop.bytes("start.onnx")).unwrap();
+    let pool = model.graph_mut().node.iter_mut().find(|node| node.op_type() == "MaxPool").unwrap();
+    let name = pool.name().to_owned();
+    pool.attribute.push(AttributeProto {
+        name: Some("storage_order".to_owned()),
+        r#type: Some(AttributeType::Int.into()),
+        i: Some(1),
+        ..Default::default()
+    });
+    workshop.write("columns.onnx", model.to_bytes().unwrap());
+    let said = workshop.run(&["check", "-c", "config.yaml", "--set", "model.start=columns.onnx"]);
+    assert_eq!(said.code, Some(1));
+    let problem = format!(
+        "problem  the built-in trainer: columns.onnx: node \"{name}\" (MaxPool): attribute \"storage_order\" is 1, but only \
+         0 is supported\n"
+    );
+    assert!(said.out.contains(&problem), "{}", said.out);
 }
 
 #[test]

@@ -17,6 +17,8 @@ pub struct Arguments {
 pub enum Command {
     /// Trains one pass over a manifest and writes the next checkpoint
     Step(StepArguments),
+    /// Tries whether a graph can be trained as a config says, on a batch of empty images; writes nothing
+    Check(CheckArguments),
     /// Runs a graph forward in evaluation mode and writes each output as a .npy file
     Forward(ForwardArguments),
 }
@@ -57,6 +59,20 @@ pub struct StepArguments {
     /// Tells in this JSON file, while it trains, how far it is: images of how many, seconds, loss
     #[arg(long, value_name = "FILE.json", env = "GLEANER_PROGRESS")]
     pub progress: Option<PathBuf>,
+}
+
+/// A trial of a graph with the settings of a config.
+#[derive(Debug, Args)]
+pub struct CheckArguments {
+    /// gleaner's configuration; `pixels` and `train` are read from it
+    #[arg(long, value_name = "CONFIG.yaml")]
+    pub config: PathBuf,
+    /// Overrides one setting of the configuration, for example `--set train.batch=64`; may be repeated
+    #[arg(long = "set", value_name = "KEY.PATH=VALUE")]
+    pub overrides: Vec<String>,
+    /// The ONNX graph
+    #[arg(value_name = "MODEL.onnx")]
+    pub model: PathBuf,
 }
 
 /// A forward pass in evaluation mode, to compare the trainer with other runtimes.

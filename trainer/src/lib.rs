@@ -26,6 +26,8 @@
 //! | [`export`] | new weights into the ONNX graph |
 //! | [`pass`] | the batches of a step, one after another |
 //! | [`step`] | one training step, from arguments to checkpoint |
+//! | [`setup`] | what a step begins with |
+//! | [`check`] | whether a model can be trained, found by trying it |
 //! | [`news`] | how far a running step is |
 //! | [`forward`] | a forward pass for comparison with other runtimes |
 //! | [`dump`] | any tensor as a file |
@@ -37,6 +39,7 @@
 #![warn(missing_docs)]
 
 pub mod average;
+pub mod check;
 pub mod cli;
 pub mod device;
 pub mod dump;
@@ -56,6 +59,7 @@ pub mod optimiser;
 pub mod pass;
 pub mod schedule;
 pub mod scores;
+pub mod setup;
 pub mod state;
 pub mod step;
 pub mod stored;

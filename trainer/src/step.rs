@@ -3,31 +3,28 @@
 use crate::average::Average;
 use crate::cli::StepArguments;
 use crate::export::{Provenance, export, lend};
-use crate::frame::Frame;
-use crate::graph::Graph;
 use crate::loader::{Loader, Recipe};
 use crate::manifest::{self, Manifest};
 use crate::mixing::Mixing;
 use crate::news::News;
-use crate::optimiser::Optimiser;
 use crate::pass::Pass;
 use crate::schedule::Schedule;
 use crate::scores::Scores;
-use crate::{device, state};
-use anyhow::{Context, bail};
+use crate::setup::Setup;
+use crate::state;
+use anyhow::bail;
 use gleaner::cache::Cache;
-use gleaner::config::{Config, ScheduleConfig, TrainConfig, TrainPrecision};
+use gleaner::config::{Config, ScheduleConfig, TrainConfig};
 use gleaner::draw::{Draws, Stream};
 use gleaner::files::publish;
 use gleaner::ledger::scores_beside;
+use gleaner::onnx::Model;
 use gleaner::onnx::training::untie;
-use gleaner::onnx::{Classifier, Model};
 use gleaner::pixels::Preprocess;
 use gleaner::settings;
 use std::io::Write;
 use std::path::Path;
 use std::sync::Arc;
-use tch::Device;
 
 /// Runs `gleaner-trainer step`.
 ///
@@ -38,25 +35,10 @@ pub fn run(arguments: &StepArguments) -> anyhow::Result<()> {
     let manifest = Manifest::read(&arguments.manifest, &manifest::root(&config.pool))?;
     let mut model = Model::read(&arguments.checkpoint_in)?;
     untie(&mut model);
-    let classifier = Classifier::of(&model)?;
 
-    let device = device::choose();
     let seed = Draws::new(arguments.seed, arguments.epoch, Stream::Dropout).bits(0);
-    let threads = settings::threads(config.train.threads);
-    device::settle(threads, seed);
-    let mut graph = Graph::new(&model, &classifier, device)?;
-    if config.train.precision == TrainPrecision::Bf16 {
-        graph = graph.narrow();
-    }
-    graph.lay_out(config.train.channels_last.unwrap_or_else(|| likes_channels_last(device, config.train.precision)))?;
-    let graph = graph.freeze(&settings::selection(&config)).with_context(|| model.file().to_owned())?;
-    let mut optimiser = Optimiser::new(&graph, config.train.optimiser, config.train.weight_decay)?;
-    if optimiser.is_empty() {
-        bail!("{}: no weight of it can be trained; see `gleaner model inspect`", model.file());
-    }
-    let preprocess = settings::preprocess(&config);
-    let frame = Frame::of(&classifier, &preprocess, model.file())?;
-    manifest.check_labels(frame.classes(&graph, device)?, model.file())?;
+    let Setup { device, graph, mut optimiser, preprocess, frame, classes } = Setup::of(&model, &config, seed)?;
+    manifest.check_labels(classes, model.file())?;
     let mut average = config.train.ema.map(|decay| Average::new(&graph, decay)).transpose()?;
     let parent = arguments.checkpoint_in.as_path();
     let reason = state::resume(&mut optimiser, average.as_mut(), &config.train, parent, model.digest())?;
@@ -74,7 +56,7 @@ pub fn run(arguments: &StepArguments) -> anyhow::Result<()> {
         layout: frame.layout,
         preprocess,
         batch: usize::try_from(config.train.batch)?,
-        threads,
+        threads: settings::threads(config.train.threads),
         seed: arguments.seed,
         epoch: arguments.epoch,
     };
@@ -160,10 +142,4 @@ fn folder(path: &Path) -> &Path {
         Some(folder) if !folder.as_os_str().is_empty() => folder,
         _ => Path::new("."),
     }
-}
-
-/// Where that layout is faster: on a processor, where a ResNet-18 took 13 % less core time for images of 224 pixels, and on a
-/// GPU that multiplies in 16 bits, by PyTorch's own account ("Channels Last Memory Format in PyTorch").
-fn likes_channels_last(device: Device, precision: TrainPrecision) -> bool {
-    device == Device::Cpu || precision == TrainPrecision::Bf16
 }

@@ -55,6 +55,11 @@ impl Optimiser {
         Ok(Self { rule, weight_decay, weights, moves: 0 })
     }
 
+    /// How many weights it moves.
+    pub fn len(&self) -> usize {
+        self.weights.len()
+    }
+
     /// Whether there is nothing to train.
     pub fn is_empty(&self) -> bool {
         self.weights.is_empty()

@@ -97,3 +97,31 @@ fn libtorch_under_the_same_prefix_is_found() {
     assert_eq!(output.status.code(), Some(1));
     assert!(said.contains("no-such.onnx"), "{said}");
 }
+
+#[test]
+fn the_engine_is_told_how_to_wait_unless_the_person_says_it() {
+    let folder = alone();
+    // An engine that tells what it was given.
+    let engine = folder.path().join("bin/gleaner-trainer-engine");
+    std::fs::write(&engine, "#!/bin/sh\nenv\n").unwrap();
+    let told = |own: &[(&str, &str)]| -> Vec<String> {
+        let mut command = Command::new(folder.path().join("bin/gleaner-trainer"));
+        command.args(FORWARD).env("GLEANER_LIBTORCH", LIBTORCH);
+        for name in ["GOMP_SPINCOUNT", "OMP_WAIT_POLICY", "MALLOC_MMAP_MAX_", "MALLOC_TRIM_THRESHOLD_"] {
+            command.env_remove(name);
+        }
+        let output = command.envs(own.iter().copied()).output().unwrap();
+        assert!(output.status.success(), "{}", String::from_utf8_lossy(&output.stderr));
+        let text = String::from_utf8_lossy(&output.stdout).into_owned();
+        let ours = |line: &&str| ["GOMP_", "OMP_", "MALLOC_"].iter().any(|part| line.starts_with(part));
+        let mut lines: Vec<String> = text.lines().filter(ours).map(str::to_owned).collect();
+        lines.sort();
+        lines
+    };
+    let kept = ["MALLOC_MMAP_MAX_=0", "MALLOC_TRIM_THRESHOLD_=17179869184"];
+    assert_eq!(told(&[]), [&["GOMP_SPINCOUNT=10000"], &kept[..]].concat());
+    assert_eq!(told(&[("GOMP_SPINCOUNT", "5")]), [&["GOMP_SPINCOUNT=5"], &kept[..]].concat());
+    // A spin count would overrule it.
+    assert_eq!(told(&[("OMP_WAIT_POLICY", "active")]), [&kept[..], &["OMP_WAIT_POLICY=active"]].concat());
+    assert_eq!(told(&[("MALLOC_MMAP_MAX_", "9")])[1..], ["MALLOC_MMAP_MAX_=9", kept[1]]);
+}
