@@ -4,7 +4,8 @@
 
     step     the step alone, on images that lie ready in memory: forward, loss, backward, the optimiser's move
     files    the whole of `gleaner-trainer step` on JPEG photographs, decoding and augmentation included, against the step
-             alone, and against PyTorch fed by a DataLoader with one worker a thread
+             alone, and against PyTorch fed by a DataLoader with one worker a thread. What a core gives depends on what its
+             neighbours do, so there is the step beside a busy core as well: an empty loop, which touches no memory
 
 PyTorch runs eagerly: as it is by default, and with channels last, as its own guide to performance advises. The peak of
 memory is that of the process, libraries included. For `files` one core is left to decoding: both train with one thread
@@ -66,9 +67,10 @@ def files(name, options, rows):
     alone = gleaner(name, threads)
     with tempfile.TemporaryDirectory() as folder:
         ours = [alone, Files(name, threads, Path(folder), options.jpegs)]
-        alone, fed, loader = turns(max(3, options.rounds // 3), *ours,
-                                   python("files", name, threads, "contiguous", options.jpegs), longer=LONGER)
+        alone, fed, busy, loader = turns(max(3, options.rounds // 3), *ours, Beside(gleaner(name, threads)),
+                                         python("files", name, threads, "contiguous", options.jpegs), longer=LONGER)
     return {"alone": compare(rows, f"{name}, from JPEG files", fed, "the step alone", alone),
+            "beside a busy core": compare(rows, f"{name}, from JPEG files", fed, "the step beside a busy core", busy),
             "DataLoader": compare(rows, f"{name}, from JPEG files", fed, "PyTorch eager, DataLoader", loader)}
 
 
@@ -105,6 +107,21 @@ class Files:
 
     def close(self):
         self.log.close()
+
+
+class Beside:
+    """A contender beside whom another core is kept busy."""
+
+    def __init__(self, contender):
+        self.name, self.contender, self.close = f"{contender.name} beside a busy core", contender, contender.close
+
+    def turn(self, request):
+        neighbour = subprocess.Popen([sys.executable, "-c", "while True: pass"])
+        try:
+            return self.contender.turn(request)
+        finally:
+            neighbour.kill()
+            neighbour.wait()
 
 
 def turns(rounds, *contenders, longer=1):
