@@ -25,6 +25,7 @@ mod late_faults;
 mod limits;
 mod manager;
 mod memory;
+mod mislabelled;
 mod naming;
 mod news;
 mod notices;
@@ -34,6 +35,7 @@ mod phases;
 mod policies;
 mod rarity;
 mod recovery;
+mod reviews;
 mod sameness;
 mod scoring;
 #[path = "../small_disk/mod.rs"]

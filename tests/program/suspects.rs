@@ -1,62 +1,14 @@
-//! Images whose label is probably wrong: who is listed, who is kept out, who is let back in, and what a person has to say.
+//! Images whose label is probably wrong: who is listed, who is kept out, who is let back in.
 
 use std::collections::{BTreeMap, BTreeSet};
 
 use super::explaining::explain;
 use super::graphs::{inclined, skilled};
-use super::tables::{Line, manifest, parquet};
+use super::mislabelled::{POOL, WRONG, list, named, paths, reason, run, run_with, suspects, workshop};
+use super::tables::parquet;
 use super::workshop::{Workshop, images};
 
-const POOL: usize = 400;
-/// Every so-many-th label of the pool is wrong.
-const WRONG: usize = 8;
 const P_LABEL: f64 = 0.04;
-
-/// Everything is scanned, and nothing comes along with what is mined.
-const CONFIG: &str = r#"
-trainer: {command: [sh, train.sh]}
-initial: {fraction: 0.1}
-mine: {quota: 1.0, budget: 1000.0}
-extras: {share: 0}
-"#;
-
-/// A pool with wrong labels, and a trainer that "trains" by handing on the graph of the epoch, after it has said what that
-/// graph makes of the list: `graphs` are those of the first epochs, the last of them stays.
-fn workshop(config: &str, graphs: &[&[u8]]) -> Workshop {
-    let workshop = Workshop::new(POOL, &format!("{CONFIG}{config}"));
-    let pool = workshop.read("pool.txt");
-    let lines = pool.lines().enumerate().map(|(at, line)| {
-        let (path, label) = line.rsplit_once(' ').unwrap();
-        let label: usize = label.parse().unwrap();
-        format!("{path} {}\n", if at % WRONG == 0 { (label + 5) % 10 } else { label })
-    });
-    workshop.write("pool.txt", lines.collect::<String>());
-    for (epoch, graph) in graphs.iter().enumerate() {
-        workshop.write(&format!("graph-{epoch}.onnx"), graph);
-    }
-    let (program, last) = (env!("CARGO_BIN_EXE_gleaner"), graphs.len() - 1);
-    workshop.write(
-        "train.sh",
-        format!(
-            "set -e\ngraph=graph-$GLEANER_EPOCH.onnx; [ -e $graph ] || graph=graph-{last}.onnx\n\
-             {program} score -c config.yaml --checkpoint $graph --list \"$GLEANER_LIST\" -o \"$GLEANER_SCORES_OUT\"\n\
-             cp $graph \"$GLEANER_CHECKPOINT_OUT.part\"; mv \"$GLEANER_CHECKPOINT_OUT.part\" \"$GLEANER_CHECKPOINT_OUT\"\n"
-        ),
-    );
-    workshop
-}
-
-/// Goes on until so many epochs are done, and gives what was logged. Only who is unbelieved is a suspect.
-fn run(workshop: &Workshop, epochs: u32) -> String {
-    run_with(workshop, epochs, "suspects.mixed_up=1")
-}
-
-fn run_with(workshop: &Workshop, epochs: u32, setting: &str) -> String {
-    let epochs = format!("stop.epochs={epochs}");
-    let run = workshop.run(&["run", "-c", "config.yaml", "--set", &epochs, "--set", setting]);
-    assert_eq!(run.code, Some(0), "{}", run.log);
-    run.log
-}
 
 /// What `gleaner score` says of an image of the pool.
 #[derive(Debug)]
@@ -98,29 +50,6 @@ fn kept_out(answers: &BTreeMap<String, Answer>) -> BTreeSet<String> {
     let suspected = |label: f64| of(label).filter(|path| doubted.contains(*path)).count();
     let out = |path: &&String| 2 * suspected(answers[*path].label) <= of(answers[*path].label).count();
     doubted.iter().filter(out).cloned().collect()
-}
-
-fn list(workshop: &Workshop, epoch: u32) -> Vec<Line> {
-    manifest(&workshop.path(&format!("lists/epoch-{epoch:04}.csv")))
-}
-
-fn paths(list: &[Line]) -> BTreeSet<String> {
-    list.iter().map(|line| line.path.clone()).collect()
-}
-
-/// `suspects.csv`: its rows by column, in its order.
-fn suspects(workshop: &Workshop) -> Vec<BTreeMap<String, String>> {
-    let mut reader = csv::Reader::from_path(workshop.path("lists/suspects.csv")).unwrap();
-    reader.deserialize().map(Result::unwrap).collect()
-}
-
-fn named(suspects: &[BTreeMap<String, String>]) -> BTreeSet<String> {
-    suspects.iter().map(|row| row["path"].clone()).collect()
-}
-
-/// Why an image is not on the last list.
-fn reason(workshop: &Workshop, path: &str) -> String {
-    explain(workshop, path)["list"]["reason"]["code"].as_str().unwrap_or("on the list").to_owned()
 }
 
 /// A reading that was rounded to six decimals.
@@ -309,76 +238,4 @@ fn a_model_that_is_wrong_more_often_than_right_accuses_nobody() {
     run(&workshop, 3);
     let epoch = &workshop.status()["epochs"][2];
     assert!(epoch["suspects"].as_u64() > Some(POOL as u64 / 2) && epoch["kept_out"] == 0, "{epoch}");
-}
-
-#[test]
-fn a_persons_word_counts_from_the_next_list_on() {
-    let workshop = workshop("lists: {paths: listed}\nsuspects: {others: even}\n", &[skilled()]);
-    run(&workshop, 3);
-    let before = suspects(&workshop);
-    let [kept, dropped, relabelled] = [0, 1, 2].map(|at| before[at]["path"].clone());
-    let innocent = list(&workshop, 2)[0].path.clone();
-    assert_eq!(reason(&workshop, &kept), "suspect");
-    // As a spreadsheet saves it: a byte order mark, other columns, line ends of Windows, rows that say nothing.
-    let absolute = workshop.path(&dropped).display().to_string();
-    let (label, new) = (&before[2]["label"], &before[2]["suggested"]);
-    workshop.write(
-        "lists/reviews.csv",
-        format!(
-            "\u{feff}path,label,verdict,new_label\r\n{kept},3,keep,\r\n{absolute},,Drop,\r\n{relabelled},{label},relabel,{new}\r\n\
-             {innocent},0,drop,\r\n{},0,,\r\n",
-            before[3]["path"]
-        ),
-    );
-    let log = run(&workshop, 4);
-    assert!(log.contains("a person's reviews have changed"), "{log}");
-    let (next, after) = (list(&workshop, 3), named(&suspects(&workshop)));
-    let label_of = |path: &String| next.iter().find(|line| line.path == *path).map(|line| line.label.to_string());
-    assert_eq!(label_of(&kept), Some(before[0]["label"].clone()));
-    assert_eq!((label_of(&dropped), label_of(&innocent)), (None, None));
-    assert_eq!(label_of(&relabelled), Some(new.clone()));
-    assert!([&kept, &dropped, &relabelled].iter().all(|path| !after.contains(*path)), "nobody asks about them again");
-    assert!(after.contains(&before[3]["path"]), "a row without a verdict says nothing");
-    assert_eq!((reason(&workshop, &dropped), reason(&workshop, &innocent)), ("dropped".into(), "dropped".into()));
-    let told = explain(&workshop, &relabelled);
-    assert_eq!((&told["label"].to_string(), &told["history"]["review"]), (new, &"relabel".into()));
-    let known = parquet(&workshop.path("state/samples.parquet")).1;
-    let row = known.iter().find(|row| row.text("path") == relabelled).unwrap();
-    assert_eq!((row.of("label").to_string(), row.of("times_scored")), (new.clone(), 0.0), "of another label");
-    // What no longer makes sense changes nothing; what is taken back is taken back.
-    workshop.write("lists/reviews.csv", format!("path,verdict\n{dropped},dorp\n"));
-    let log = run(&workshop, 5);
-    assert!(log.contains("reviews.csv:2: verdict is \"dorp\"; write keep, drop or relabel"), "{log}");
-    assert!(!paths(&list(&workshop, 4)).contains(&innocent));
-    std::fs::remove_file(workshop.path("lists/reviews.csv")).unwrap();
-    run(&workshop, 6);
-    let next = list(&workshop, 5);
-    assert!(paths(&next).contains(&innocent));
-    let after = named(&suspects(&workshop));
-    assert!(after.contains(&kept) && after.contains(&dropped) && !paths(&next).contains(&kept));
-    let line = next.iter().find(|line| line.path == relabelled).unwrap();
-    assert_eq!(
-        line.label.to_string(),
-        *label,
-        "what was said of its other label is forgotten, so nobody suspects it yet"
-    );
-}
-
-#[test]
-fn what_is_dropped_before_the_first_list_is_never_trained_on() {
-    for policy in ["confidence", "patent", "uniform"] {
-        let workshop = workshop(&format!("policy: {policy}\n"), &[skilled()]);
-        let pool = workshop.read("pool.txt");
-        let dropped: BTreeSet<String> =
-            pool.lines().step_by(2).map(|line| line.rsplit_once(' ').unwrap().0.to_owned()).collect();
-        let rows: String = dropped.iter().map(|path| format!("{path},drop\n")).collect();
-        std::fs::create_dir(workshop.path("lists")).unwrap();
-        workshop.write("lists/reviews.csv", format!("path,verdict\n{rows}"));
-        run(&workshop, 3);
-        for epoch in 0..3 {
-            let list = paths(&list(&workshop, epoch));
-            assert!(!list.is_empty() && list.is_disjoint(&dropped), "{policy}, epoch {epoch}");
-        }
-        assert_eq!(list(&workshop, 0).len(), POOL / 10);
-    }
 }
