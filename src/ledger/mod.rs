@@ -21,6 +21,7 @@ mod centroids;
 mod checkpoints;
 mod columns;
 mod duplicates;
+mod epochs;
 mod error;
 mod failure;
 mod lock;
@@ -43,11 +44,12 @@ use std::path::{Path, PathBuf};
 use rusqlite::Connection;
 
 pub use centroids::Centroids;
+pub use epochs::{EpochCommit, EpochRecord, EpochStatus, Strata, Training};
 pub use error::LedgerError;
 pub use failure::Failure;
 pub use records::{
-    Checkpoint, CheckpointRecord, CheckpointStatus, EpochCommit, EpochRecord, EpochStatus, Event, Outcome, Review, Run,
-    RunRecord, RunStart, Standing, Strata, Totals, Training, Validation,
+    Checkpoint, CheckpointRecord, CheckpointStatus, Event, Outcome, Review, Run, RunRecord, RunStart, Standing, Totals,
+    Validation,
 };
 pub use samples::{NEVER, NONE, Samples};
 pub use scores::{SCORES_ENDING, ScoreRow, ScoresWriter, scores_beside};
