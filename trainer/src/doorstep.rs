@@ -124,8 +124,8 @@ impl Engine {
         let mut command = Command::new(&self.program);
         command.env(LOADER_VARIABLE, search);
         let said = |name: &str| env::var_os(name).is_some();
-        command
-            .envs(DEFAULTS.into_iter().filter(|(name, _)| !said(name) && !(*name == SPIN_COUNT && said(WAIT_POLICY))));
+        let overruled = |name: &str| name == SPIN_COUNT && said(WAIT_POLICY);
+        command.envs(DEFAULTS.into_iter().filter(|(name, _)| !(said(name) || overruled(name))));
         command
     }
 }
