@@ -81,6 +81,23 @@ fn every_weight_has_a_role_or_the_reason_why_it_has_none() {
 }
 
 #[test]
+fn a_weight_that_gets_the_type_of_what_it_acts_on_trains() {
+    let model = graph(
+        &[("w", &[12, 4], 0.1), ("gain", &[4], 2.0), ("offset", &[4], 1.0)],
+        vec![
+            node("Flatten", &["image"], "flat"),
+            node("MatMul", &["flat", "w"], "product"),
+            node("CastLike", &["gain", "product"], "typed_gain"),
+            node("Mul", &["product", "typed_gain"], "louder"),
+            node("CastLike", &["offset", "product"], "typed_offset"),
+            node("Add", &["typed_offset", "louder"], "logits"),
+        ],
+    );
+    let expected = [("w", WEIGHT), ("gain", PLAIN), ("offset", PLAIN)];
+    assert_eq!(roles(&model), expected.map(|(name, role)| (name.to_owned(), role)));
+}
+
+#[test]
 fn the_rule_sees_a_convolution_and_a_gemm_behind_an_identity() {
     let names =
         |name: &str| roles(&model(name)).into_iter().map(|(name, role)| format!("{name}: {role}")).collect::<Vec<_>>();

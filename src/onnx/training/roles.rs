@@ -165,7 +165,7 @@ fn assign<'a>(graph: &'a GraphProto, weights: &Weights<'a>) -> Result<BTreeMap<&
             roles.insert(initializer, merged);
         }
         if let Some(reason) = seen.pass(node, &roles) {
-            for initializer in (0..node.input.len()).flat_map(|index| seen.origins(node, index)) {
+            for initializer in seen.all_origins(node) {
                 roles.entry(initializer).or_insert(Role::Fixed(reason));
             }
         }
@@ -195,15 +195,20 @@ impl<'a> Seen<'a> {
         self.origins.get(name).into_iter().flatten().copied()
     }
 
+    /// The origins of all values that a node's outputs are computed from.
+    fn all_origins(&self, node: &NodeProto) -> BTreeSet<&'a str> {
+        sources(node).iter().flat_map(|name| self.origins.get(name.as_str())).flatten().copied().collect()
+    }
+
     /// Whether some input of the node stands behind a trained layer.
     fn reaches(&self, node: &NodeProto) -> bool {
-        node.input.iter().any(|name| self.downstream.contains(name.as_str()))
+        sources(node).iter().any(|name| self.downstream.contains(name.as_str()))
     }
 
     /// Notes what a node makes of what is known of its inputs. Gives the reason why initializers stay of which nothing else
     /// makes weights, unless the node only computes from them.
     fn pass(&mut self, node: &'a NodeProto, roles: &BTreeMap<&'a str, Role>) -> Option<Reason> {
-        let inputs = || node.input.iter().map(String::as_str).filter(|name| !name.is_empty());
+        let inputs = || sources(node).iter().map(String::as_str).filter(|name| !name.is_empty());
         let outputs = node.output.iter().map(String::as_str);
         let alone = inputs().all(|name| self.plain.contains(name) || self.origins.contains_key(name));
         let passes_none = matches!(node.op_type(), "Shape" | "Size") || alone && STEPS.contains(&node.op_type());
@@ -212,18 +217,25 @@ impl<'a> Seen<'a> {
             return Some(Reason::NoGradient);
         }
         if alone && !LAYERS.contains(&node.op_type()) {
-            let origins: BTreeSet<&str> = (0..node.input.len()).flat_map(|index| self.origins(node, index)).collect();
+            let origins = self.all_origins(node);
             self.origins.extend(outputs.map(|output| (output, origins.clone())));
             return None;
         }
-        let trained = |name| matches!(roles.get(name), Some(Role::Trained { .. }));
-        let has_weights = (0..node.input.len()).flat_map(|index| self.origins(node, index)).any(trained);
+        let trained = |name: &&str| matches!(roles.get(name), Some(Role::Trained { .. }));
+        let has_weights = self.all_origins(node).iter().any(trained);
         let reason = if self.reaches(node) { Reason::Constant } else { Reason::Preprocessing };
         if has_weights || self.reaches(node) {
             self.downstream.extend(outputs);
         }
         Some(reason)
     }
+}
+
+/// The inputs that a node computes from. The second one of `CastLike` only tells the type: PyTorch's exporter gives a weight
+/// the type of the image so.
+fn sources(node: &NodeProto) -> &[String] {
+    let count = if node.op_type() == "CastLike" { 1 } else { node.input.len() };
+    node.input.get(..count).unwrap_or_default()
 }
 
 /// Layers with weights of their own: what they make of an initializer is a value of the network, no weight.
