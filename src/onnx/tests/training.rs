@@ -4,7 +4,7 @@ use super::*;
 use crate::onnx::Classifier;
 use crate::onnx::proto::GraphProto;
 use crate::onnx::tensor::from_f32;
-use crate::onnx::training::{Reason, Role, Selection, TrainingReport, parameters};
+use crate::onnx::training::{Parameter, Reason, Role, Selection, TrainingReport, parameters};
 
 const WEIGHT: Role = Role::Trained { decays: true };
 const PLAIN: Role = Role::Trained { decays: false };
@@ -114,9 +114,9 @@ fn left(freeze: &[&str], only: &[&str]) -> Result<Vec<String>, String> {
     let owned = |patterns: &[&str]| patterns.iter().map(|&pattern| pattern.to_owned()).collect();
     let selection = Selection { freeze: owned(freeze), only: owned(only) };
     let model = crate::onnx::start::convnet(10, 1, 28, 28, 1).unwrap();
-    let mut roles = roles(&model);
-    selection.apply(roles.iter_mut().map(|(name, role)| (name.as_str(), role))).map_err(|error| error.to_string())?;
-    Ok(roles.into_iter().filter(|(_, role)| !role.stays()).map(|(name, _)| name).collect())
+    let mut parameters = parameters(&model, &Classifier::of(&model).unwrap()).unwrap();
+    selection.apply(parameters.iter_mut().map(Parameter::candidate)).map_err(|error| error.to_string())?;
+    Ok(parameters.into_iter().filter(|parameter| !parameter.role.stays()).map(|parameter| parameter.name).collect())
 }
 
 #[test]
@@ -145,6 +145,27 @@ fn patterns_choose_by_name_and_freeze_wins() {
     }
     // Only statistics that move are no training.
     assert!(left(&[], &["*.running_mean"]).unwrap_err().contains("leave no weight to train"));
+}
+
+#[test]
+fn names_that_an_exporter_made_up_have_one_by_their_layer() {
+    for (path, alias) in [
+        ("/blocks/blocks.0/attn/qkv/MatMul", Some("blocks.0.attn.qkv.weight")),
+        ("/features/features.1/features.1.0/mlp/mlp.3/MatMul_1", Some("features.1.0.mlp.3.weight")),
+        ("/layers.2/fc1/MatMul", Some("layers.2.fc1.weight")),
+        ("/blocks/blocks/MatMul", Some("blocks.blocks.weight")),
+        ("/MatMul", None),
+        ("MatMul_5", None),
+    ] {
+        let mut product = node("MatMul", &["flat", "onnx::MatMul_7"], "product");
+        product.name = Some(path.to_owned());
+        let add = node("Add", &["product", "val_3"], "logits");
+        let nodes = vec![node("Flatten", &["image"], "flat"), product, add];
+        let model = graph(&[("onnx::MatMul_7", &[12, 4], 0.1), ("val_3", &[4], 0.1)], nodes);
+        let parameters = parameters(&model, &Classifier::of(&model).unwrap()).unwrap();
+        assert_eq!(parameters[0].alias.as_deref(), alias);
+        assert_eq!(parameters[1].alias, None);
+    }
 }
 
 fn sorted<T: AsRef<str>>(names: &[T]) -> Vec<&str> {
@@ -186,6 +207,9 @@ fn the_report_tells_what_the_trainer_would_do() {
     strange.graph_mut().node[2].op_type = Some("Elu".to_owned());
     strange.graph_mut().node[5].domain = Some("com.example".to_owned());
     assert!(of(&strange).starts_with("trainer     does not know Elu, com.example."), "{}", of(&strange));
+    // Beside a made-up name stands what people call it.
+    let headed = of(&model("heads/matmul-torchscript.onnx"));
+    assert!(headed.contains("  onnx::MatMul_22 (head.weight)  5x7 "), "{headed}");
     // Merged by the exporter, the statistics get names of their own.
     let merged = of(&model("heads/gemm-torchscript.onnx"));
     assert!(merged.contains("features.1.running_mean"), "{merged}");

@@ -5,6 +5,7 @@
 //! | `untie` | giving every layer its own small weights where an exporter merged equal ones |
 //! | `roles` | which weights train, which are running statistics, which stay, and why |
 //! | `selection` | which of them a person lets train |
+//! | `names` | what people call a layer whose weight an exporter has named |
 //! | `logits` | the value of which the loss is taken |
 //! | `operators` | what the built-in trainer knows |
 //! | `report` | what `inspect` prints of all this |
@@ -32,6 +33,7 @@
 //! Mean and variance of `BatchNormalization` follow the batches and are no weights.
 
 mod logits;
+mod names;
 mod operators;
 mod report;
 mod roles;
@@ -42,5 +44,5 @@ pub use logits::logits;
 pub use operators::{OLDEST_OPSET, OPERATORS};
 pub use report::TrainingReport;
 pub use roles::{Parameter, Reason, Role, parameters};
-pub use selection::Selection;
+pub use selection::{Candidate, Selection};
 pub use untie::untie;

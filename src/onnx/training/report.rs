@@ -24,8 +24,7 @@ impl TrainingReport {
     pub fn of(mut model: Model, selection: &Selection) -> Result<Self> {
         untie(&mut model);
         let mut parameters = parameters(&model, &Classifier::of(&model)?)?;
-        let roles = parameters.iter_mut().map(|Parameter { name, role, .. }| (name.as_str(), role));
-        selection.apply(roles).map_err(|problem| model.error(problem))?;
+        selection.apply(parameters.iter_mut().map(Parameter::candidate)).map_err(|problem| model.error(problem))?;
         Ok(Self { opset: model.opset().unwrap_or(0), unknown: unknown(&model), parameters })
     }
 
@@ -60,15 +59,19 @@ impl fmt::Display for TrainingReport {
             "parameters  {decaying} trained with weight decay, {plain} trained without, {running} running statistics, \
              {fixed} fixed"
         )?;
-        let shapes: Vec<String> = self.parameters.iter().map(shape).collect();
-        let widest = |texts: &mut dyn Iterator<Item = &str>| texts.map(|text| text.chars().count()).max().unwrap_or(0);
-        let name_width = widest(&mut self.parameters.iter().map(|parameter| parameter.name.as_str()));
-        let shape_width = widest(&mut shapes.iter().map(String::as_str));
-        for (Parameter { name, role, .. }, shape) in self.parameters.iter().zip(&shapes) {
+        let (names, shapes): (Vec<String>, Vec<String>) = self.parameters.iter().map(|of| (name(of), shape(of))).unzip();
+        let widest = |texts: &[String]| texts.iter().map(|text| text.chars().count()).max().unwrap_or(0);
+        let (name_width, shape_width) = (widest(&names), widest(&shapes));
+        for ((name, shape), Parameter { role, .. }) in names.iter().zip(&shapes).zip(&self.parameters) {
             writeln!(f, "  {name:<name_width$}  {shape:<shape_width$}  {role}")?;
         }
         Ok(())
     }
+}
+
+fn name(parameter: &Parameter) -> String {
+    let Parameter { name, alias, .. } = parameter;
+    alias.as_ref().map_or_else(|| name.clone(), |alias| format!("{name} ({alias})"))
 }
 
 fn shape(parameter: &Parameter) -> String {

@@ -1,6 +1,6 @@
 //! Which weights train, which follow the batches, and which stay.
 
-use super::logits;
+use super::{Candidate, logits, names};
 use crate::onnx::error::{Problem, Result};
 use crate::onnx::proto::{GraphProto, NodeProto, TensorProto};
 use crate::onnx::{Classifier, ElementType, Model, Values, element, tensor};
@@ -51,6 +51,8 @@ pub enum Reason {
 pub struct Parameter {
     /// The initializer's name.
     pub name: String,
+    /// What people call it, if its name is one that an exporter made up and its layer is known.
+    pub alias: Option<String>,
     /// Its shape.
     pub dims: Vec<usize>,
     /// What becomes of it in training.
@@ -61,6 +63,11 @@ impl Parameter {
     /// How many numbers it holds.
     pub fn count(&self) -> usize {
         self.dims.iter().product()
+    }
+
+    /// What a [`super::Selection`] is applied to.
+    pub fn candidate(&mut self) -> Candidate<'_> {
+        Candidate { name: &self.name, alias: self.alias.as_deref(), role: &mut self.role }
     }
 }
 
@@ -78,6 +85,7 @@ pub fn parameters(model: &Model, classifier: &Classifier) -> Result<Vec<Paramete
         )))
     })?;
     let needed = needed(model.graph(), logits(model, classifier)?);
+    let mut aliases = names::aliases(model.graph());
     let mut parameters = Vec::new();
     for tensor in model.graph().initializer.iter().filter(|tensor| is_floating(tensor)) {
         let name = tensor.name();
@@ -88,7 +96,7 @@ pub fn parameters(model: &Model, classifier: &Classifier) -> Result<Vec<Paramete
         }
         let role = if needed.contains(name) { role } else { Role::Fixed(Reason::Unused) };
         let dims = tensor.dims.iter().map(|&extent| usize::try_from(extent).unwrap_or(0)).collect();
-        parameters.push(Parameter { name: name.to_owned(), dims, role });
+        parameters.push(Parameter { name: name.to_owned(), alias: aliases.remove(name), dims, role });
     }
     Ok(parameters)
 }

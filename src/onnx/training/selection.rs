@@ -2,9 +2,11 @@
 
 use super::{Reason, Role};
 use crate::onnx::error::Problem;
+use std::iter;
 
-/// The patterns of `train.freeze` and `train.only`, over the names of floating-point initializers: `*` stands for any
-/// text, also for none, with dots and slashes; everything else stands for itself.
+/// The patterns of `train.freeze` and `train.only`, over the names of floating-point initializers and over what people call
+/// those whose names an exporter made up: `*` stands for any text, also for none, with dots and slashes; everything else
+/// stands for itself.
 #[derive(Clone, Debug, Default, PartialEq, Eq)]
 pub struct Selection {
     /// What matches one of these stays as it is, whatever `only` says.
@@ -13,17 +15,38 @@ pub struct Selection {
     pub only: Vec<String>,
 }
 
+/// What a pattern is held against, and what becomes of it.
+#[derive(Debug)]
+pub struct Candidate<'a> {
+    /// The initializer's name.
+    pub name: &'a str,
+    /// See [`super::Parameter::alias`].
+    pub alias: Option<&'a str>,
+    /// What becomes of it in training.
+    pub role: &'a mut Role,
+}
+
+impl<'a> Candidate<'a> {
+    fn names(&self) -> impl Iterator<Item = &'a str> {
+        iter::once(self.name).chain(self.alias)
+    }
+
+    fn is_one_of(&self, patterns: &[String]) -> bool {
+        patterns.iter().any(|pattern| self.names().any(|name| matches(pattern, name)))
+    }
+}
+
 impl Selection {
     /// Freezes what is not to train: weights, and running statistics of the same names.
     ///
     /// # Errors
     /// [`Problem::Pattern`] for a pattern that no name matches, and [`Problem::AllFrozen`] if nothing is left to train. What
     /// has roles is in no certain state then.
-    pub fn apply<'a>(&self, roles: impl IntoIterator<Item = (&'a str, &'a mut Role)>) -> Result<(), Problem> {
-        let mut roles: Vec<(&str, &mut Role)> = roles.into_iter().collect();
+    pub fn apply<'a>(&self, candidates: impl IntoIterator<Item = Candidate<'a>>) -> Result<(), Problem> {
+        let mut candidates: Vec<Candidate<'_>> = candidates.into_iter().collect();
         for (key, patterns) in [("train.freeze", &self.freeze), ("train.only", &self.only)] {
             for pattern in patterns {
-                let names = || roles.iter().map(|(name, _)| *name);
+                let names = || candidates.iter().flat_map(Candidate::names);
                 if !names().any(|name| matches(pattern, name)) {
                     let near = nearest(pattern, names());
                     return Err(Problem::Pattern { key, pattern: pattern.clone(), near });
@@ -31,19 +54,18 @@ impl Selection {
             }
         }
         let mut frozen = false;
-        for (name, role) in &mut roles {
-            if !self.lets_train(name) && !role.stays() {
-                **role = Role::Fixed(Reason::Frozen);
+        for candidate in &mut candidates {
+            if !self.lets_train(candidate) && !candidate.role.stays() {
+                *candidate.role = Role::Fixed(Reason::Frozen);
                 frozen = true;
             }
         }
-        let trains = roles.iter().any(|(_, role)| matches!(role, Role::Trained { .. }));
+        let trains = candidates.iter().any(|candidate| matches!(candidate.role, Role::Trained { .. }));
         if frozen && !trains { Err(Problem::AllFrozen) } else { Ok(()) }
     }
 
-    fn lets_train(&self, name: &str) -> bool {
-        let one_of = |patterns: &[String]| patterns.iter().any(|pattern| matches(pattern, name));
-        !one_of(&self.freeze) && (self.only.is_empty() || one_of(&self.only))
+    fn lets_train(&self, candidate: &Candidate<'_>) -> bool {
+        !candidate.is_one_of(&self.freeze) && (self.only.is_empty() || candidate.is_one_of(&self.only))
     }
 }
 

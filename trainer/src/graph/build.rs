@@ -115,9 +115,9 @@ fn constants(model: &Model, device: Device) -> Result<Constants, BuildError> {
 /// changes what the program computes.
 fn parameters(model: &Model, classifier: &Classifier, program: &Program) -> Result<Vec<Parameter>, BuildError> {
     let known = training::parameters(model, classifier)?.into_iter();
-    let parameters = known.filter_map(|training::Parameter { name, role, .. }| {
+    let parameters = known.filter_map(|training::Parameter { name, alias, role, .. }| {
         let tensor = program.constants.get(&name)?.shallow_clone();
-        Some(Parameter { name, tensor, role })
+        Some(Parameter { name, alias, tensor, role })
     });
     Ok(parameters.collect())
 }

@@ -29,7 +29,7 @@ mod trace;
 mod values;
 
 use gleaner::onnx;
-use gleaner::onnx::training::{Reason, Role, Selection};
+use gleaner::onnx::training::{Candidate, Reason, Role, Selection};
 use program::{Plan, Slot};
 use std::collections::BTreeSet;
 use tch::{Kind, TchError, Tensor};
@@ -108,6 +108,8 @@ pub fn operators() -> Vec<&'static str> {
 pub struct Parameter {
     /// The initializer's name in the ONNX graph.
     pub name: String,
+    /// See [`gleaner::onnx::training::Parameter::alias`].
+    pub alias: Option<String>,
     /// Its values; a leaf that asks for gradients if it trains.
     pub tensor: Tensor,
     /// What becomes of it in training.
@@ -146,7 +148,11 @@ impl Graph {
     /// # Errors
     /// Those of [`Selection::apply`].
     pub fn freeze(mut self, selection: &Selection) -> Result<Self, FreezeError> {
-        selection.apply(self.parameters.iter_mut().map(|Parameter { name, role, .. }| (name.as_str(), role)))?;
+        selection.apply(self.parameters.iter_mut().map(|Parameter { name, alias, role, .. }| Candidate {
+            name,
+            alias: alias.as_deref(),
+            role,
+        }))?;
         let frozen = |parameter: &&mut Parameter| parameter.role == Role::Fixed(Reason::Frozen);
         let mut slots = BTreeSet::new();
         for parameter in self.parameters.iter_mut().filter(frozen) {

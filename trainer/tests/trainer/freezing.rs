@@ -1,6 +1,12 @@
 //! What `train.freeze` and `train.only` keep.
 
+use crate::families;
 use crate::support::{Run, assert_near};
+use gleaner::onnx::Classifier;
+use gleaner::onnx::training::{Reason, Role, Selection};
+use gleaner_trainer::graph::Graph;
+use std::collections::BTreeMap;
+use tch::Device;
 
 const RATE: &str = "batch: 4, learning_rate: 0.1, momentum: 0.9, weight_decay: 0.0, threads: 1";
 
@@ -85,5 +91,34 @@ fn patterns_that_fit_nothing_or_leave_nothing_end_the_step_before_any_image_is_r
     for set in ["train.freeze=[\"*\"]", "train.only=[mean, variance]"] {
         let said = run.failed("start.onnx", &["--set", set]);
         assert!(said.contains("leave no weight to train") && !said.contains("missing.png"), "{said}");
+    }
+}
+
+/// The exporter calls the matrices of Linear `onnx::MatMul_494`; PyTorch's own names stand in the fixtures.
+#[test]
+fn a_pattern_means_the_layers_that_pytorch_means() {
+    for (family, block, matrices) in [("vit", "encoder.layers.encoder_layer_0.", 3), ("deit", "blocks.0.", 4)] {
+        let model = families::model(family, "torchscript");
+        let tensors = model.graph().initializer.iter().filter(|tensor| !tensor.doc_string().is_empty());
+        let theirs: BTreeMap<&str, String> = tensors
+            .map(|tensor| {
+                let recipe: serde_json::Value = serde_json::from_str(tensor.doc_string()).unwrap();
+                (tensor.name(), recipe["name"].as_str().unwrap().to_owned())
+            })
+            .collect();
+        let graph = Graph::new(&model, &Classifier::of(&model).unwrap(), Device::Cpu).unwrap();
+        let graph = graph.freeze(&Selection { freeze: vec![format!("{block}*")], only: Vec::new() }).unwrap();
+        let mut renamed = 0;
+        for parameter in graph.parameters() {
+            let Some(name) = theirs.get(parameter.name.as_str()) else { continue };
+            let frozen = parameter.role == Role::Fixed(Reason::Frozen);
+            assert_eq!(frozen, name.starts_with(block), "{name} ({}): {:?}", parameter.name, parameter.role);
+            assert_eq!(parameter.tensor.requires_grad(), !frozen, "{name}");
+            renamed += usize::from(frozen && parameter.name.starts_with("onnx::"));
+            if family == "deit" && parameter.name.starts_with("onnx::") {
+                assert_eq!(parameter.alias.as_ref(), Some(name));
+            }
+        }
+        assert_eq!(renamed, matrices, "{family}");
     }
 }
