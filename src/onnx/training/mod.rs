@@ -2,7 +2,8 @@
 //!
 //! | file | owns |
 //! | --- | --- |
-//! | `untie` | giving every layer its own small weights where an exporter merged equal ones |
+//! | `untie` | giving every layer its own weights where an exporter merged equal ones |
+//! | `uses` | which nodes are one layer |
 //! | `roles` | which weights train, which are running statistics, which stay, and why |
 //! | `selection` | which of them a person lets train |
 //! | `names` | what people call a layer whose weight an exporter has named |
@@ -39,6 +40,7 @@ mod report;
 mod roles;
 mod selection;
 mod untie;
+mod uses;
 
 pub use logits::logits;
 pub use operators::{OLDEST_OPSET, OPERATORS};

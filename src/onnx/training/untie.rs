@@ -1,47 +1,35 @@
-//! Giving every layer its own small weights.
+//! Giving every layer its own weights where an exporter merged equal ones.
 //!
 //! Exporters merge initializers of equal content. A fresh network is full of them: every BatchNormalization starts with
 //! scale 1, bias 0, mean 0 and variance 1, so that one tensor may serve as the bias of one layer and the running mean
-//! of ten others, or as the scales of several layers. Training them as one would be wrong, so each use gets a copy.
-//! Weights with two or more extents above 1 that are shared stay shared: there, sharing is meant.
+//! of ten others, or as the scales of several layers. Training them as one would be wrong; but what a network shares on
+//! purpose must stay shared. How the two are told apart:
+//!
+//! - PyTorch's first exporter puts an `Identity` in the place of what it merged away, and none where a network shares. So each
+//!   `Identity` of an initializer that something else reads, too, becomes an initializer of its own, whatever its shape. Only
+//!   where both have names that the exporter made up, for weights that it has transposed, may they come of one layer that is
+//!   called twice: then they stay one.
+//! - Its second exporter merges nothing, unless it is told to optimise. Then, and in what other programs write, merged values
+//!   stand directly at several nodes, as shared ones do. There, if a node of one module reads what bears another's name, or
+//!   if no modules are told, a bias, scale or running statistic gets a copy for each layer if all its numbers are equal, as
+//!   they are at the beginning: see `uses` for which nodes are one layer. Numbers that differ are no coincidence, and stay
+//!   shared; and so do matrices.
 
+use super::names::{is_call, is_made_up, module};
+use super::uses::{Layer, layer, may_be_merged, places};
 use crate::onnx::Model;
 use crate::onnx::graft::WEIGHTS_ARE_INPUTS;
 use crate::onnx::proto::{GraphProto, NodeProto, TensorProto};
+use crate::onnx::tensor::{self, Values};
 use std::collections::{BTreeMap, BTreeSet};
 
-/// Copies shared initializers with at most one extent above 1 that act as bias, scale or running statistic, so that each use
-/// has its own; in models that must list weights among their inputs, the copies are listed, too. Does nothing to a graph
-/// that shares none.
+/// Copies what an exporter merged, so that each layer has its own; in models that must list weights among their inputs, the
+/// copies are listed, too. Does nothing to a graph that shares none.
 pub fn untie(model: &mut Model) {
     let declares_weights = model.proto().ir_version() <= WEIGHTS_ARE_INPUTS;
     let graph = model.graph_mut();
     resolve_identities(graph);
-    let small: BTreeMap<String, usize> = graph
-        .initializer
-        .iter()
-        .enumerate()
-        .filter(|(_, tensor)| !tensor.dims.is_empty() && is_row(tensor))
-        .map(|(place, tensor)| (tensor.name().to_owned(), place))
-        .collect();
-    let mut taken: BTreeSet<String> = names(graph);
-    let mut used: BTreeSet<String> = BTreeSet::new();
-    let mut copies: Vec<(String, TensorProto)> = Vec::new();
-    for node in &mut graph.node {
-        let places = uses(node);
-        for place in places {
-            let Some(name) = node.input.get_mut(place) else { continue };
-            let Some(original) = small.get(name.as_str()).and_then(|&place| graph.initializer.get(place)) else {
-                continue;
-            };
-            if used.insert(name.clone()) {
-                continue;
-            }
-            let copy = fresh(name, &mut taken);
-            copies.push((name.clone(), TensorProto { name: Some(copy.clone()), ..original.clone() }));
-            *name = copy;
-        }
-    }
+    let copies = split(graph);
     for (original, copy) in copies {
         let declared = graph.input.iter().find(|input| input.name() == original).cloned();
         if let Some(mut declared) = declared.filter(|_| declares_weights) {
@@ -52,41 +40,98 @@ pub fn untie(model: &mut Model) {
     }
 }
 
-/// Whether all numbers lie along one dimension.
-fn is_row(tensor: &TensorProto) -> bool {
-    tensor.dims.iter().filter(|&&extent| extent > 1).count() <= 1
+/// Gives each layer that reads a merged row one of its own: the first has it already. Returns the copies, each beside the name
+/// of its original.
+fn split(graph: &mut GraphProto) -> Vec<(String, TensorProto)> {
+    let rows = graph.initializer.iter().filter(|tensor| is_row(tensor) && is_even(tensor));
+    let rows: BTreeMap<String, TensorProto> = rows.map(|tensor| (tensor.name().to_owned(), tensor.clone())).collect();
+    if !may_be_merged(graph, |name| rows.contains_key(name)) {
+        return Vec::new();
+    }
+    let found = graph.node.iter().enumerate().flat_map(|(index, node)| {
+        places(node).iter().map(move |&place| (index, place)).filter(|&(_, place)| place < node.input.len())
+    });
+    let uses: Vec<(usize, usize, Layer)> =
+        found.filter_map(|(index, place)| Some((index, place, layer(graph, index, place)?))).collect();
+    let mut taken: BTreeSet<String> = names(graph);
+    let mut used: BTreeMap<String, Vec<(Layer, String)>> = BTreeMap::new();
+    let mut copies: Vec<(String, TensorProto)> = Vec::new();
+    for (index, place, layer) in uses {
+        let Some(name) = graph.node.get_mut(index).and_then(|node| node.input.get_mut(place)) else { continue };
+        let Some(original) = rows.get(name.as_str()) else { continue };
+        let layers = used.entry(name.clone()).or_default();
+        if let Some((_, own)) = layers.iter().find(|(other, _)| *other == layer) {
+            name.clone_from(own);
+            continue;
+        }
+        let own = if layers.is_empty() { name.clone() } else { fresh(name, &mut taken) };
+        layers.push((layer, own.clone()));
+        if own != *name {
+            copies.push((name.clone(), TensorProto { name: Some(own.clone()), ..original.clone() }));
+            *name = own;
+        }
+    }
+    copies
 }
 
-/// An Identity of a small initializer becomes an initializer of its own.
+/// Whether all numbers lie along one dimension.
+fn is_row(tensor: &TensorProto) -> bool {
+    !tensor.dims.is_empty() && tensor.dims.iter().filter(|&&extent| extent > 1).count() <= 1
+}
+
+/// Whether all numbers are equal.
+fn is_even(tensor: &TensorProto) -> bool {
+    match tensor::read(tensor).map(|tensor| tensor.values) {
+        Ok(Values::F32(values)) => values.windows(2).all(|pair| matches!(pair, [one, other] if one == other)),
+        _ => false,
+    }
+}
+
+/// An Identity of an initializer that is merged becomes an initializer of its own.
 fn resolve_identities(graph: &mut GraphProto) {
     let outputs: BTreeSet<String> = graph.output.iter().map(|output| output.name().to_owned()).collect();
     let mut added: Vec<TensorProto> = Vec::new();
-    let initializers = &graph.initializer;
-    graph.node.retain(|node| {
-        let [input] = node.input.as_slice() else { return true };
-        let [output] = node.output.as_slice() else { return true };
-        if node.op_type() != "Identity" || outputs.contains(output) {
-            return true;
+    let mut renamed: BTreeMap<String, String> = BTreeMap::new();
+    let identities: Vec<(usize, String, String)> = graph.node.iter().enumerate().filter_map(identity).collect();
+    let mut resolved = BTreeSet::new();
+    for (index, input, output) in identities {
+        let found = graph.initializer.iter().chain(&added).find(|tensor| tensor.name() == input);
+        let Some(original) = found.filter(|_| !outputs.contains(&output)) else { continue };
+        let Some(first) = reader(graph, &input) else { continue };
+        resolved.insert(index);
+        let both = is_made_up(&input) && is_made_up(&output);
+        if both && reader(graph, &output).is_some_and(|other| is_same_layer(first, other)) {
+            renamed.insert(output, input);
+        } else {
+            added.push(TensorProto { name: Some(output), ..original.clone() });
         }
-        let found = initializers.iter().chain(&added).find(|tensor| tensor.name() == input && is_row(tensor));
-        let Some(original) = found else { return true };
-        let copy = TensorProto { name: Some(output.clone()), ..original.clone() };
-        added.push(copy);
-        false
-    });
+    }
+    let mut index = 0..;
+    graph.node.retain(|_| index.next().is_none_or(|index| !resolved.contains(&index)));
+    for name in graph.node.iter_mut().flat_map(|node| &mut node.input) {
+        if let Some(original) = renamed.get(name) {
+            name.clone_from(original);
+        }
+    }
     graph.initializer.extend(added);
 }
 
-/// The inputs that may be biases, scales or running statistics.
-fn uses(node: &NodeProto) -> Vec<usize> {
-    match node.op_type() {
-        "Conv" | "Gemm" => vec![2],
-        "BatchNormalization" => vec![1, 2, 3, 4],
-        "GroupNormalization" | "InstanceNormalization" | "LayerNormalization" | "RMSNormalization" => vec![1, 2],
-        "PRelu" => vec![1],
-        "Add" | "Mul" => vec![0, 1],
-        _ => Vec::new(),
+fn identity((index, node): (usize, &NodeProto)) -> Option<(usize, String, String)> {
+    match (node.op_type(), node.input.as_slice(), node.output.as_slice()) {
+        ("Identity", [input], [output]) => Some((index, input.clone(), output.clone())),
+        _ => None,
     }
+}
+
+/// The first node that computes from a value.
+fn reader<'a>(graph: &'a GraphProto, name: &str) -> Option<&'a NodeProto> {
+    graph.node.iter().find(|node| node.op_type() != "Identity" && node.input.iter().any(|input| input == name))
+}
+
+/// Whether two nodes are calls of one module.
+fn is_same_layer(one: &NodeProto, other: &NodeProto) -> bool {
+    let [Some(one), Some(other)] = [one, other].map(module) else { return false };
+    !one.is_empty() && (is_call(&one, &other) || is_call(&other, &one))
 }
 
 fn names(graph: &GraphProto) -> BTreeSet<String> {
