@@ -101,10 +101,11 @@ pub fn augment(config: &Config) -> pixels::Augment {
     }
 }
 
-/// Which weights the built-in trainer trains.
+/// Which weights the built-in trainer trains, where a person says so.
 pub fn selection(config: &Config) -> onnx::training::Selection {
     let patterns = |patterns: &Option<Vec<String>>| patterns.clone().unwrap_or_default();
-    onnx::training::Selection { freeze: patterns(&config.train.freeze), only: patterns(&config.train.only) }
+    let config::TrainConfig { freeze, only, also, .. } = &config.train;
+    onnx::training::Selection { freeze: patterns(freeze), only: patterns(only), also: patterns(also) }
 }
 
 /// How checkpoints are run, with plain images: for validation.

@@ -28,6 +28,11 @@ impl Findings {
         println!("ok       {text}");
     }
 
+    /// What is no problem, but may not be meant.
+    fn note(&self, text: &str) {
+        println!("note     {text}");
+    }
+
     fn bad(&mut self, error: impl std::fmt::Display) {
         self.problems += 1;
         println!("problem  {error}");
@@ -116,6 +121,9 @@ fn training(findings: &mut Findings, config: &Config, model: &Model, arguments: 
         }
         (None, trained) => {
             findings.good(&format!("{}: {trained} parameters are trained", model.file()));
+            for doubt in report.doubts() {
+                findings.note(&format!("{}: {doubt}", model.file()));
+            }
             trial(findings, config, arguments);
         }
     }

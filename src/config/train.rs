@@ -44,6 +44,8 @@ pub struct TrainConfig {
     pub freeze: Option<Vec<String>>,
     /// Patterns of the only weights that train; none for all.
     pub only: Option<Vec<String>>,
+    /// Patterns of weights that train although no layer is seen to have them; none for none.
+    pub also: Option<Vec<String>>,
     /// Mixup: alpha of the Beta distribution that its shares are drawn from, in [0, 4]; 0 = none.
     pub mixup: f64,
     /// Likewise for CutMix.
@@ -77,6 +79,7 @@ pub(super) fn train(s: &Section<'_>) -> TrainConfig {
         channels_last: s.or_auto("channels_last", Node::flag),
         freeze: s.optional("freeze", "[\"features.*\"]", patterns),
         only: s.optional("only", "[\"classifier.*\"]", patterns),
+        also: s.optional("also", "[\"*.latent\"]", patterns),
         mixup: s.number("mixup", 0.0, ALPHA),
         cutmix: s.number("cutmix", 0.0, ALPHA),
         mix_probability: s.number("mix_probability", 1.0, SHARE),
@@ -87,7 +90,7 @@ pub(super) fn train(s: &Section<'_>) -> TrainConfig {
 fn patterns(node: &Node) -> Read<Vec<String>> {
     let items = node.items("a list of patterns")?;
     if items.is_empty() {
-        return Err(Fault::new("is an empty list", "leave the key out to train everything"));
+        return Err(Fault::new("is an empty list", "leave the key out"));
     }
     items.iter().map(|item| item.text().map(str::to_owned).map_err(|fault| fault.of_item(item.place))).collect()
 }

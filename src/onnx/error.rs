@@ -225,6 +225,14 @@ pub enum Problem {
         /// The most similar names there are.
         near: Vec<String>,
     },
+    /// What a pattern of `train.also` matches cannot train.
+    #[error("train.also: what matches {pattern:?} cannot train: {reason}; take the pattern out")]
+    Also {
+        /// The pattern.
+        pattern: String,
+        /// Why not.
+        reason: String,
+    },
     /// Of all weights none is left to train.
     #[error("`train.freeze` and `train.only` leave no weight to train; take patterns away, or add one to `train.only`")]
     AllFrozen,

@@ -167,6 +167,30 @@ fn check_has_the_trainer_try_a_batch() {
 }
 
 #[test]
+fn check_says_how_many_numbers_stay_that_may_be_learned() {
+    let workshop = Workshop::new(1, "");
+    let mut model = Model::from_bytes(&workshop.bytes("start.onnx")).unwrap();
+    let graph = model.graph_mut();
+    let mut gain = graph.initializer.iter().find(|tensor| tensor.name() == "bn1.weight").unwrap().clone();
+    gain.name = Some("gain".to_owned());
+    gain.dims = vec![32, 1, 1];
+    graph.initializer.push(gain);
+    // In the place of the first rectifier: the greater one of a value and of its channel's gain.
+    let node = graph.node.iter_mut().find(|node| node.op_type() == "Relu").unwrap();
+    node.op_type = Some("Max".to_owned());
+    node.input.push("gain".to_owned());
+    workshop.write("greatest.onnx", model.to_bytes().unwrap());
+    let set = ["check", "-c", "config.yaml", "--set", "model.start=greatest.onnx"];
+    let note = "note     greatest.onnx: 32 numbers stay fixed because no layer is seen to have them as its weights: gain; \
+                name those that are learned in `train.also`\n";
+    let said = workshop.run(&set);
+    assert!(said.out.contains(note), "{}", said.out);
+    let said = workshop.run(&[&set[..], &["--set", "train.also=[gain]"]].concat());
+    assert!(!said.out.contains("note "), "{}", said.out);
+    assert!(said.out.contains("trains 12 weights on Cpu\n"), "{}", said.out);
+}
+
+#[test]
 fn inspect_shows_what_the_config_freezes() {
     let workshop = Workshop::new(1, "train: {only: [\"fc.*\", \"bn3.*\"], freeze: [fc.bias]}\n");
     let said = workshop.run(&["model", "inspect", "start.onnx"]).well();

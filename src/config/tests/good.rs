@@ -86,6 +86,7 @@ fn the_least_config_has_the_documented_defaults() {
         channels_last: OrAuto::Auto,
         freeze: None,
         only: None,
+        also: None,
         mixup: 0.0,
         cutmix: 0.0,
         mix_probability: 1.0,
@@ -144,7 +145,7 @@ trainer:
   command: [./train, --lr, 0.1, '{\"a\": {}}', 'x={epoch}', \"{list}\"]
   timeout: 2h
 hooks: {on_stop: [mail, -s, '{event} {{x}}', '{reason}'], timeout: 1m}
-train: {freeze: [\"*.bn1.*\"], only: [layer4.*, '*fc*', onnx::Conv_12]}
+train: {freeze: [\"*.bn1.*\"], only: [layer4.*, '*fc*', onnx::Conv_12], also: ['*.latent']}
 plan: {cost: 12}
 ",
         &[],
@@ -180,6 +181,7 @@ plan: {cost: 12}
     assert_eq!(config.hooks, HooksConfig { on_publish: None, on_stop, on_failure: None, timeout });
     assert_eq!(config.train.freeze, Some(vec!["*.bn1.*".to_owned()]));
     assert_eq!(config.train.only, Some(["layer4.*", "*fc*", "onnx::Conv_12"].map(str::to_owned).to_vec()));
+    assert_eq!(config.train.also, Some(vec!["*.latent".to_owned()]));
     assert_eq!(config.plan.cost, Some(12.0));
     let none = load(&format!("{LEAST}trainer: none\nmodel2: "), &["model2="]);
     assert!(none.is_err());

@@ -9,6 +9,7 @@ mod functions;
 mod heads;
 mod keeping;
 mod reading;
+mod rule;
 mod starting;
 mod tensors;
 mod training;

@@ -1,118 +1,78 @@
-//! What training does to a graph.
+//! What a person lets train, and what is said of it.
 
+use super::rule::graph;
 use super::*;
 use crate::onnx::Classifier;
-use crate::onnx::proto::GraphProto;
+use crate::onnx::proto::AttributeProto;
+use crate::onnx::proto::attribute_proto::AttributeType;
 use crate::onnx::tensor::from_f32;
-use crate::onnx::training::{Parameter, Reason, Role, Selection, TrainingReport, parameters};
+use crate::onnx::training::{Parameter, Selection, TrainingReport, parameters};
 
-const WEIGHT: Role = Role::Trained { decays: true };
-const PLAIN: Role = Role::Trained { decays: false };
-
-fn roles(model: &Model) -> Vec<(String, Role)> {
-    let parameters = parameters(model, &Classifier::of(model).unwrap()).unwrap();
-    parameters.into_iter().map(|parameter| (parameter.name, parameter.role)).collect()
-}
-
-/// gemm.onnx without its nodes and weights, and with these instead; the image is [N, 3, 2, 2], and there are 4 logits.
-fn graph(weights: &[(&str, &[usize], f32)], nodes: Vec<NodeProto>) -> Model {
-    let mut model = model("gemm.onnx");
-    let GraphProto { initializer, node, value_info, .. } = model.graph_mut();
-    *initializer =
-        weights.iter().map(|(name, dims, value)| from_f32(name, dims, &vec![*value; dims.iter().product()])).collect();
-    *node = nodes;
-    value_info.clear();
-    reread(&model).unwrap()
-}
-
-#[test]
-fn every_weight_has_a_role_or_the_reason_why_it_has_none() {
-    let model = graph(
+/// A query that was learned, or a table of coordinates, passes a layer and meets the image; Einsum is a layer, too.
+fn with_query() -> Model {
+    let mut einsum = node("Einsum", &["flat", "w"], "product");
+    einsum.attribute.push(AttributeProto {
+        name: Some("equation".to_owned()),
+        s: Some(b"ni,io->no".as_slice().into()),
+        r#type: Some(AttributeType::String.into()),
+        ..Default::default()
+    });
+    graph(
         &[
-            ("mean", &[3, 1, 1], 0.5),
-            ("scale", &[3], 1.0),
-            ("offset", &[3], 0.0),
-            ("running_mean", &[3], 0.0),
-            ("running_variance", &[3], 1.0),
+            ("query", &[1, 3], 0.5),
+            ("v", &[3, 4], 0.5),
             ("w", &[12, 4], 0.1),
-            ("b", &[4], 0.1),
-            ("temperature", &[], 2.0),
-            ("signs", &[4], -3.0),
-            ("shift", &[4], 0.5),
-            ("mask", &[4], 0.0),
+            ("contrast", &[12], 2.0),
             ("aside", &[4], 1.0),
         ],
         vec![
-            node("Sub", &["image", "mean"], "centred"),
-            node("BatchNormalization", &["centred", "scale", "offset", "running_mean", "running_variance"], "normal"),
-            node("Flatten", &["normal"], "flat"),
-            node("MatMul", &["flat", "w"], "product"),
-            node("Add", &["product", "b"], "sum"),
-            node("Mul", &["sum", "temperature"], "sharper"),
-            node("Sign", &["signs"], "sign"),
-            node("Mul", &["sharper", "sign"], "signed"),
-            node("Sub", &["signed", "shift"], "shifted"),
-            node("Add", &["shifted", "mask"], "logits"),
+            node("Flatten", &["image"], "rows"),
+            node("Mul", &["rows", "contrast"], "flat"),
+            node("MatMul", &["query", "v"], "asked"),
+            einsum,
+            node("Mul", &["asked", "product"], "logits"),
             node("Add", &["logits", "aside"], "nobody_reads"),
         ],
-    );
-    let mut masked = model.clone();
-    let mask = masked.graph_mut().initializer.iter_mut().find(|tensor| tensor.name() == "mask").unwrap();
-    *mask = from_f32("mask", &[4], &[0.0, -100.0, 0.0, -1e9]);
-    let fixed = Role::Fixed;
-    let expected = [
-        ("mean", fixed(Reason::Preprocessing)),
-        ("scale", PLAIN),
-        ("offset", PLAIN),
-        ("running_mean", Role::Running),
-        ("running_variance", Role::Running),
-        ("w", WEIGHT),
-        ("b", PLAIN),
-        ("temperature", fixed(Reason::SingleNumber)),
-        ("signs", fixed(Reason::NoGradient)),
-        ("shift", fixed(Reason::Constant)),
-        ("mask", fixed(Reason::Mask)),
-        ("aside", fixed(Reason::Unused)),
-    ]
-    .map(|(name, role)| (name.to_owned(), role));
-    assert_eq!(roles(&masked), expected);
-    // With nothing but zeros it is a bias.
-    assert_eq!(roles(&model)[10].1, PLAIN);
+    )
 }
 
 #[test]
-fn a_weight_that_gets_the_type_of_what_it_acts_on_trains() {
-    let model = graph(
-        &[("w", &[12, 4], 0.1), ("gain", &[4], 2.0), ("offset", &[4], 1.0)],
-        vec![
-            node("Flatten", &["image"], "flat"),
-            node("MatMul", &["flat", "w"], "product"),
-            node("CastLike", &["gain", "product"], "typed_gain"),
-            node("Mul", &["product", "typed_gain"], "louder"),
-            node("CastLike", &["offset", "product"], "typed_offset"),
-            node("Add", &["typed_offset", "louder"], "logits"),
-        ],
-    );
-    let expected = [("w", WEIGHT), ("gain", PLAIN), ("offset", PLAIN)];
-    assert_eq!(roles(&model), expected.map(|(name, role)| (name.to_owned(), role)));
-}
-
-#[test]
-fn the_rule_sees_a_convolution_and_a_gemm_behind_an_identity() {
-    let names =
-        |name: &str| roles(&model(name)).into_iter().map(|(name, role)| format!("{name}: {role}")).collect::<Vec<_>>();
-    assert_eq!(
-        names("gemm.onnx"),
-        ["w1: trained, with weight decay", "b1: trained", "w2: trained, with weight decay", "b2: trained"]
-    );
-    // Its only weight stands in a Constant node.
-    assert_eq!(names("tokens.onnx"), [""; 0]);
+fn what_may_be_learned_and_stays_is_told_and_trains_if_a_person_says_so() {
+    let model = with_query();
+    let of = |also: &[&str]| {
+        let also = also.iter().map(|&pattern| pattern.to_owned()).collect();
+        TrainingReport::of(model.clone(), &Selection { also, ..Selection::default() })
+            .map_err(|error| error.to_string())
+    };
+    let report = of(&[]).unwrap();
+    assert_eq!(report.trained(), 12 + 48);
+    let doubt = "15 numbers stay fixed because no layer is seen to have them as its weights: query, contrast; name those that \
+                 are learned in `train.also`";
+    assert_eq!(report.doubts(), [doubt]);
+    let text = report.to_string();
+    for line in [
+        format!("in doubt    {doubt}"),
+        "  query     1x3   fixed: a layer computes from it as from an image".to_owned(),
+        "  w         12x4  trained, with weight decay".to_owned(),
+    ] {
+        assert!(text.lines().any(|other| other == line), "{line:?} is missing in\n{text}");
+    }
+    assert_eq!(of(&["query"]).unwrap().trained(), 3 + 12 + 48);
+    assert_eq!(of(&["*"]).unwrap().trained(), 3 + 12 + 48 + 12);
+    assert_eq!(of(&["*"]).unwrap().doubts(), [""; 0]);
+    assert!(of(&["aside"]).unwrap_err().contains(
+        "train.also: what matches \"aside\" cannot train: the logits do not follow from it; take the pattern out"
+    ));
+    assert!(of(&["latent"]).unwrap_err().contains("train.also: no initializer matches \"latent\""));
+    // What is frozen stays frozen.
+    let both = Selection { freeze: vec!["qu*".to_owned()], also: vec!["query".to_owned()], only: Vec::new() };
+    assert_eq!(TrainingReport::of(model.clone(), &both).unwrap().trained(), 12 + 48);
 }
 
 /// What stays trained or running of a graph's weights under these patterns.
 fn left(freeze: &[&str], only: &[&str]) -> Result<Vec<String>, String> {
     let owned = |patterns: &[&str]| patterns.iter().map(|&pattern| pattern.to_owned()).collect();
-    let selection = Selection { freeze: owned(freeze), only: owned(only) };
+    let selection = Selection { freeze: owned(freeze), only: owned(only), also: Vec::new() };
     let model = crate::onnx::start::convnet(10, 1, 28, 28, 1).unwrap();
     let mut parameters = parameters(&model, &Classifier::of(&model).unwrap()).unwrap();
     selection.apply(parameters.iter_mut().map(Parameter::candidate)).map_err(|error| error.to_string())?;

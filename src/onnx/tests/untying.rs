@@ -86,8 +86,11 @@ fn calls_of_one_normalisation_are_told_by_their_module_where_others_are_merged_w
         name: Some(format!("/{name}/LayerNormalization")),
         ..node("LayerNormalization", &["x", scale, "bias"], output)
     };
-    let nodes =
-        vec![named("a/norm", "a.norm.weight", "1"), named("a_1/norm", "a.norm.weight", "2"), named("b", "a.norm.weight", "3")];
+    let nodes = vec![
+        named("a/norm", "a.norm.weight", "1"),
+        named("a_1/norm", "a.norm.weight", "2"),
+        named("b", "a.norm.weight", "3"),
+    ];
     let (_, inputs) = untied(vec![tensor("a.norm.weight", &[4], false)], nodes);
     let scales: Vec<&str> = inputs.iter().map(|inputs| inputs[1].as_str()).collect();
     assert_eq!(scales, ["a.norm.weight", "a.norm.weight", "a.norm.weight.2"]);

@@ -7,6 +7,9 @@ use crate::onnx::{Classifier, Model};
 use std::collections::BTreeSet;
 use std::fmt;
 
+/// So many names of what is in doubt are shown.
+const SHOWN: usize = 5;
+
 /// What `inspect` prints of a classifier's training: whether every operator is known, and what becomes of each weight.
 #[derive(Clone, Debug)]
 pub struct TrainingReport {
@@ -25,7 +28,8 @@ impl TrainingReport {
         untie(&mut model);
         let mut parameters = parameters(&model, &Classifier::of(&model)?)?;
         selection.apply(parameters.iter_mut().map(Parameter::candidate)).map_err(|problem| model.error(problem))?;
-        Ok(Self { opset: model.opset().unwrap_or(0), unknown: unknown(&model), parameters })
+        let opset = model.opset().unwrap_or(0);
+        Ok(Self { opset, unknown: unknown(&model), parameters })
     }
 
     /// Why the built-in trainer refuses the graph, as far as its operators alone tell, in words that follow the trainer's name.
@@ -41,6 +45,23 @@ impl TrainingReport {
     /// How many numbers train.
     pub fn trained(&self) -> usize {
         self.count(|role| matches!(role, Role::Trained { .. }))
+    }
+
+    /// What stays although it may well be one that was learned: how many numbers, and the remedy.
+    pub fn doubts(&self) -> Vec<String> {
+        let doubtful = || self.parameters.iter().filter(|parameter| parameter.is_in_doubt());
+        let count: usize = doubtful().map(Parameter::count).sum();
+        let names: Vec<&str> = doubtful().map(|parameter| parameter.name.as_str()).collect();
+        let more = names.len().checked_sub(SHOWN).filter(|&more| more > 0);
+        let more = more.map(|more| format!(" and {more} more")).unwrap_or_default();
+        let names = names.get(..SHOWN).unwrap_or(&names).join(", ");
+        let unseen = (count > 0).then(|| {
+            format!(
+                "{count} numbers stay fixed because no layer is seen to have them as its weights: {names}{more}; name those that \
+                 are learned in `train.also`"
+            )
+        });
+        unseen.into_iter().collect()
     }
 
     /// How many numbers the initializers hold whose role is like this.
@@ -59,7 +80,11 @@ impl fmt::Display for TrainingReport {
             "parameters  {decaying} trained with weight decay, {plain} trained without, {running} running statistics, \
              {fixed} fixed"
         )?;
-        let (names, shapes): (Vec<String>, Vec<String>) = self.parameters.iter().map(|of| (name(of), shape(of))).unzip();
+        for doubt in self.doubts() {
+            writeln!(f, "in doubt    {doubt}")?;
+        }
+        let (names, shapes): (Vec<String>, Vec<String>) =
+            self.parameters.iter().map(|of| (name(of), shape(of))).unzip();
         let widest = |texts: &[String]| texts.iter().map(|text| text.chars().count()).max().unwrap_or(0);
         let (name_width, shape_width) = (widest(&names), widest(&shapes));
         for ((name, shape), Parameter { role, .. }) in names.iter().zip(&shapes).zip(&self.parameters) {
@@ -97,10 +122,12 @@ impl fmt::Display for Reason {
         f.write_str(match self {
             Self::Unused => "the logits do not follow from it",
             Self::Preprocessing => "it acts on the image before the first trained layer",
+            Self::Input => "a layer computes from it as from an image",
             Self::SingleNumber => "a single number",
             Self::Mask => "an attention mask",
             Self::NoGradient => "only its shape is used, or what is compared or rounded",
             Self::Constant => "no layer has weights at this place",
+            Self::OtherType => "not of type float32",
             Self::Frozen => "by train.freeze or train.only",
         })
     }

@@ -1,18 +1,21 @@
-//! Which weights a person lets train.
+//! Which weights a person lets train, and makes train.
 
 use super::{Reason, Role};
 use crate::onnx::error::Problem;
 use std::iter;
 
-/// The patterns of `train.freeze` and `train.only`, over the names of floating-point initializers and over what people call
-/// those whose names an exporter made up: `*` stands for any text, also for none, with dots and slashes; everything else
-/// stands for itself.
+/// The patterns of `train.freeze`, `train.only` and `train.also`, over the names of floating-point initializers and over what
+/// people call those whose names an exporter made up: `*` stands for any text, also for none, with dots and slashes;
+/// everything else stands for itself.
 #[derive(Clone, Debug, Default, PartialEq, Eq)]
 pub struct Selection {
     /// What matches one of these stays as it is, whatever `only` says.
     pub freeze: Vec<String>,
     /// If there are any, what matches none of these stays as it is.
     pub only: Vec<String>,
+    /// What matches one of these trains although the rule sees no weight in it, unless one of the others keeps it. No weight
+    /// decay acts on it.
+    pub also: Vec<String>,
 }
 
 /// What a pattern is held against, and what becomes of it.
@@ -31,27 +34,35 @@ impl<'a> Candidate<'a> {
         iter::once(self.name).chain(self.alias)
     }
 
+    fn is(&self, pattern: &str) -> bool {
+        self.names().any(|name| matches(pattern, name))
+    }
+
     fn is_one_of(&self, patterns: &[String]) -> bool {
-        patterns.iter().any(|pattern| self.names().any(|name| matches(pattern, name)))
+        patterns.iter().any(|pattern| self.is(pattern))
     }
 }
 
 impl Selection {
-    /// Freezes what is not to train: weights, and running statistics of the same names.
+    /// Lets train what is to train besides, and freezes what is not to train: weights, and running statistics of the same
+    /// names.
     ///
     /// # Errors
-    /// [`Problem::Pattern`] for a pattern that no name matches, and [`Problem::AllFrozen`] if nothing is left to train. What
-    /// has roles is in no certain state then.
+    /// [`Problem::Pattern`] for a pattern that no name matches, [`Problem::Also`] if nothing that one of `also` matches can
+    /// train, and [`Problem::AllFrozen`] if nothing is left to train. What has roles is in no certain state then.
     pub fn apply<'a>(&self, candidates: impl IntoIterator<Item = Candidate<'a>>) -> Result<(), Problem> {
         let mut candidates: Vec<Candidate<'_>> = candidates.into_iter().collect();
-        for (key, patterns) in [("train.freeze", &self.freeze), ("train.only", &self.only)] {
+        for (key, patterns) in [("train.freeze", &self.freeze), ("train.only", &self.only), ("train.also", &self.also)]
+        {
             for pattern in patterns {
-                let names = || candidates.iter().flat_map(Candidate::names);
-                if !names().any(|name| matches(pattern, name)) {
-                    let near = nearest(pattern, names());
+                if !candidates.iter().any(|candidate| candidate.is(pattern)) {
+                    let near = nearest(pattern, candidates.iter().flat_map(Candidate::names));
                     return Err(Problem::Pattern { key, pattern: pattern.clone(), near });
                 }
             }
+        }
+        for pattern in &self.also {
+            train(&mut candidates, pattern)?;
         }
         let mut frozen = false;
         for candidate in &mut candidates {
@@ -67,6 +78,27 @@ impl Selection {
     fn lets_train(&self, candidate: &Candidate<'_>) -> bool {
         !candidate.is_one_of(&self.freeze) && (self.only.is_empty() || candidate.is_one_of(&self.only))
     }
+}
+
+/// Lets train what a pattern of `train.also` matches.
+fn train(candidates: &mut [Candidate<'_>], pattern: &str) -> Result<(), Problem> {
+    let (mut trains, mut reason) = (false, None);
+    for candidate in candidates.iter_mut().filter(|candidate| candidate.is(pattern)) {
+        match *candidate.role {
+            Role::Fixed(other) if !other.gives_way() => reason = Some(other),
+            Role::Fixed(_) => {
+                *candidate.role = Role::Trained { decays: false };
+                trains = true;
+            }
+            Role::Trained { .. } => trains = true,
+            Role::Running => {}
+        }
+    }
+    if trains {
+        return Ok(());
+    }
+    let reason = reason.map_or_else(|| "running statistics follow the batches".to_owned(), |reason| reason.to_string());
+    Err(Problem::Also { pattern: pattern.to_owned(), reason })
 }
 
 /// Whether the pieces between the stars stand in the name one behind the other, the first and the last at its ends.

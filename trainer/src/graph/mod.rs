@@ -142,7 +142,7 @@ impl Graph {
         Self { narrow: true, ..self }
     }
 
-    /// Keeps what `selection` does not let train: no gradient is computed for it, and statistics stand still. A
+    /// Lets train what `selection` wants besides, and keeps what it does not let train: no gradient is computed for it, and statistics stand still. A
     /// BatchNormalization of which both do normalises by them in training, too.
     ///
     /// # Errors
@@ -154,6 +154,10 @@ impl Graph {
             role,
         }))?;
         let frozen = |parameter: &&mut Parameter| parameter.role == Role::Fixed(Reason::Frozen);
+        let trained = |parameter: &&mut Parameter| matches!(parameter.role, Role::Trained { .. });
+        for parameter in self.parameters.iter_mut().filter(trained) {
+            parameter.tensor = parameter.tensor.f_set_requires_grad(true)?;
+        }
         let mut slots = BTreeSet::new();
         for parameter in self.parameters.iter_mut().filter(frozen) {
             parameter.tensor = parameter.tensor.f_set_requires_grad(false)?;

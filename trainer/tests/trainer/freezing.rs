@@ -79,6 +79,35 @@ fn of_a_layer_with_one_frozen_statistic_the_other_follows_the_batches() {
     assert_eq!(run.weights("out.onnx", "w"), free.weights("out.onnx", "w"));
 }
 
+/// The logits are (image x contrast x w + b) x one: of these, neither contrast nor one is a layer's.
+#[test]
+fn what_no_layer_is_seen_to_have_trains_if_it_is_named() {
+    let run = Run::new();
+    run.start("train-roles.onnx");
+    run.config(2, RATE);
+    run.image("a.png", 2, 2, &[255, 0, 0, 255]);
+    run.image("b.png", 2, 2, &[0, 255, 0, 255]);
+    run.manifest(&[("a.png", 0, 1.0), ("b.png", 1, 3.0)]);
+    run.trained("start.onnx", "out.onnx", 1, &["--set", "train.also=[contrast, one]", "--set", "train.freeze=[b]"]);
+    let pixels = [[1.0, 0.0, 0.0, 1.0], [0.0, 1.0, 0.0, 1.0]];
+    // What a pixel adds to the first logit beyond what it adds to the second.
+    let pull = [-5.0, 0.0, 2.0, 5.0].map(|eighths| eighths / 8.0);
+    let differences = pixels.map(|image| (0..4).map(|place| 2.0 * image[place] * pull[place]).sum::<f64>() + 1.0);
+    // The gradient by that difference is the probability of class 0, less 1 where it is the label.
+    let probability = |difference: f64| 1.0 / (1.0 + (-difference).exp());
+    let gradients = [(probability(differences[0]) - 1.0) / 2.0, 3.0 * probability(differences[1]) / 2.0];
+    let contrast: Vec<f64> = (0..4)
+        .map(|place| {
+            let gradient: f64 = (0..2).map(|image| gradients[image] * pixels[image][place] * pull[place]).sum();
+            2.0 - 0.1 * gradient
+        })
+        .collect();
+    assert_near(&run.weights("out.onnx", "contrast"), &contrast, 1e-6);
+    let one = 1.0 - 0.1 * (gradients[0] * differences[0] + gradients[1] * differences[1]);
+    assert_near(&run.weights("out.onnx", "one"), &[one], 1e-6);
+    assert_eq!(run.weights("out.onnx", "b"), run.weights("start.onnx", "b"));
+}
+
 #[test]
 fn patterns_that_fit_nothing_or_leave_nothing_end_the_step_before_any_image_is_read() {
     let run = Run::new();
@@ -107,7 +136,7 @@ fn a_pattern_means_the_layers_that_pytorch_means() {
             })
             .collect();
         let graph = Graph::new(&model, &Classifier::of(&model).unwrap(), Device::Cpu).unwrap();
-        let graph = graph.freeze(&Selection { freeze: vec![format!("{block}*")], only: Vec::new() }).unwrap();
+        let graph = graph.freeze(&Selection { freeze: vec![format!("{block}*")], ..Selection::default() }).unwrap();
         let mut renamed = 0;
         for parameter in graph.parameters() {
             let Some(name) = theirs.get(parameter.name.as_str()) else { continue };
