@@ -2,7 +2,8 @@
 
 use super::*;
 use crate::onnx::Classifier;
-use crate::onnx::proto::GraphProto;
+use crate::onnx::proto::attribute_proto::AttributeType;
+use crate::onnx::proto::{AttributeProto, GraphProto};
 use crate::onnx::tensor::from_f32;
 use crate::onnx::training::{Reason, Role, parameters};
 
@@ -124,6 +125,25 @@ fn whatever_a_layer_joins_to_its_values_trains_and_masks_stay() {
         assert_eq!(of(name), role, "{operator} of {inputs:?}");
         assert_eq!(of("w"), WEIGHT, "{operator} of {inputs:?}");
     }
+}
+
+#[test]
+fn a_normalisation_in_training_mode_is_refused_with_the_remedy() {
+    let mut convnet = crate::onnx::start::convnet(10, 1, 28, 28, 1).unwrap();
+    let normalisation = convnet.graph_mut().node.iter_mut().find(|node| node.name() == "bn2").unwrap();
+    normalisation.attribute.push(AttributeProto {
+        name: Some("training_mode".to_owned()),
+        i: Some(1),
+        r#type: Some(AttributeType::Int.into()),
+        ..Default::default()
+    });
+    // Its scale is its mean as well, which is not what is wrong.
+    for node in convnet.graph_mut().node.iter_mut().filter(|node| node.name() == "bn2") {
+        node.input[3] = node.input[1].clone();
+    }
+    let error = parameters(&convnet, &Classifier::of(&convnet).unwrap()).unwrap_err().to_string();
+    let expected = "node \"bn2\" (BatchNormalization) is in training mode (training_mode is 1); export the model in evaluation mode";
+    assert!(error.contains(expected), "{error}");
 }
 
 #[test]

@@ -4,8 +4,8 @@ use super::rule::assign;
 use super::weights::{Weights, is_floating};
 use super::{Candidate, logits, names};
 use crate::onnx::error::{Problem, Result};
-use crate::onnx::proto::GraphProto;
-use crate::onnx::{Classifier, ElementType, Model};
+use crate::onnx::proto::{GraphProto, NodeProto};
+use crate::onnx::{Classifier, ElementType, Model, attribute_int};
 use std::collections::BTreeSet;
 
 /// What becomes of a weight in training. The rule is told at the head of [`super`].
@@ -93,9 +93,16 @@ impl Parameter {
 /// The floating-point initializers of a classifier, in the order in which they stand in the graph.
 ///
 /// # Errors
-/// [`Problem::Untrainable`] if two layers want different things of one of them,
+/// [`Problem::Untrainable`] if a BatchNormalization is in training mode, if two layers want different things of one of them,
 /// or if one that trains is not of 32 bits.
 pub fn parameters(model: &Model, classifier: &Classifier) -> Result<Vec<Parameter>> {
+    if let Some(node) = model.graph().node.iter().find(|node| normalises_by_the_batch(node)) {
+        return Err(model.error(Problem::Untrainable(format!(
+            "node {:?} (BatchNormalization) is in training mode (training_mode is 1); export the model in evaluation mode. If \
+             it stays, as where a network standardises its kernels so, train with a command of your own (`trainer.command`)",
+            node.name()
+        ))));
+    }
     let weights = Weights::of(model);
     let roles = assign(model.graph(), &weights).map_err(|conflict| {
         model.error(Problem::Untrainable(format!(
@@ -123,6 +130,11 @@ pub fn parameters(model: &Model, classifier: &Classifier) -> Result<Vec<Paramete
         parameters.push(Parameter { name: name.to_owned(), alias: aliases.remove(name), dims, role });
     }
     Ok(parameters)
+}
+
+/// Whether the node takes mean and variance from what it is given, in evaluation, too, so that it has no running statistics.
+fn normalises_by_the_batch(node: &NodeProto) -> bool {
+    node.op_type() == "BatchNormalization" && attribute_int(node, "training_mode") == Some(1)
 }
 
 /// Every value from which `target` follows.

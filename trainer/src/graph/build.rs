@@ -52,6 +52,7 @@ impl Graph {
     /// # Errors
     /// Whatever the trainer does not understand is refused here, by node, operator and attribute.
     pub fn new(model: &Model, classifier: &Classifier, device: Device) -> Result<Self, BuildError> {
+        let roles = training::parameters(model, classifier)?;
         let program = Program::build(model, device, true)?;
         let name = training::logits(model, classifier)?;
         let Some(logits) = program.slot(name) else {
@@ -59,7 +60,7 @@ impl Graph {
             return Err(BuildError::Graph { file: model.file().to_owned(), reason });
         };
         let plan = plan(&program.steps, &[logits]);
-        let mut parameters = parameters(model, classifier, &program)?;
+        let mut parameters = parameters(roles, &program);
         for parameter in &mut parameters {
             if matches!(parameter.role, Role::Trained { .. }) {
                 parameter.tensor = parameter.tensor.f_set_requires_grad(true)?;
@@ -113,13 +114,12 @@ fn constants(model: &Model, device: Device) -> Result<Constants, BuildError> {
 
 /// Every floating-point initializer, with its role. It is the program's own tensor: what changes it,
 /// changes what the program computes.
-fn parameters(model: &Model, classifier: &Classifier, program: &Program) -> Result<Vec<Parameter>, BuildError> {
-    let known = training::parameters(model, classifier)?.into_iter();
-    let parameters = known.filter_map(|training::Parameter { name, alias, role, .. }| {
+fn parameters(roles: Vec<training::Parameter>, program: &Program) -> Vec<Parameter> {
+    let parameters = roles.into_iter().filter_map(|training::Parameter { name, alias, role, .. }| {
         let tensor = program.constants.get(&name)?.shallow_clone();
         Some(Parameter { name, alias, tensor, role })
     });
-    Ok(parameters.collect())
+    parameters.collect()
 }
 
 fn steps(
