@@ -69,6 +69,28 @@ fn what_may_be_learned_and_stays_is_told_and_trains_if_a_person_says_so() {
     assert_eq!(TrainingReport::of(model.clone(), &both).unwrap().trained(), 12 + 48);
 }
 
+#[test]
+fn weights_in_constant_nodes_are_told() {
+    let mut constant = node("Constant", &[], "w");
+    constant.attribute.push(AttributeProto {
+        name: Some("value".to_owned()),
+        t: Some(from_f32("", &[4, 12], &[0.5; 48])),
+        r#type: Some(AttributeType::Tensor.into()),
+        ..Default::default()
+    });
+    let nodes = vec![
+        constant,
+        node("Transpose", &["w"], "turned"),
+        node("Flatten", &["image"], "flat"),
+        node("MatMul", &["flat", "turned"], "product"),
+        node("Add", &["product", "b"], "logits"),
+    ];
+    let report = TrainingReport::of(graph(&[("b", &[4], 0.1)], nodes), &Selection::default()).unwrap();
+    let told = "48 numbers stay fixed because they stand in Constant nodes, where layers have their weights; export the model \
+                with its weights as initializers to train them";
+    assert!(report.doubts().iter().any(|doubt| doubt == told), "{:?}", report.doubts());
+}
+
 /// What stays trained or running of a graph's weights under these patterns.
 fn left(freeze: &[&str], only: &[&str]) -> Result<Vec<String>, String> {
     let owned = |patterns: &[&str]| patterns.iter().map(|&pattern| pattern.to_owned()).collect();

@@ -9,6 +9,7 @@
 //! | `weights` | what the numbers of a weight tell of it |
 //! | `selection` | which of them a person lets train, and makes train |
 //! | `names` | what people call a layer whose weight an exporter has named |
+//! | `constants` | weights in Constant nodes, where nothing trains them |
 //! | `logits` | the value of which the loss is taken |
 //! | `operators` | what the built-in trainer knows |
 //! | `report` | what `inspect` prints of all this |
@@ -42,6 +43,7 @@
 //! Weight decay acts on weights of `Conv`, `Gemm`, `MatMul` and `Einsum` of two or more dimensions, and on nothing else.
 //! Mean and variance of `BatchNormalization` follow the batches and are no weights.
 
+mod constants;
 mod logits;
 mod names;
 mod operators;

@@ -1,5 +1,6 @@
 //! What the built-in trainer would do with a graph, for people.
 
+use super::constants;
 use super::operators::unknown;
 use super::{OLDEST_OPSET, Parameter, Reason, Role, Selection, parameters, untie};
 use crate::onnx::error::Result;
@@ -16,6 +17,7 @@ pub struct TrainingReport {
     opset: i64,
     unknown: BTreeSet<String>,
     parameters: Vec<Parameter>,
+    constants: usize,
 }
 
 impl TrainingReport {
@@ -29,7 +31,7 @@ impl TrainingReport {
         let mut parameters = parameters(&model, &Classifier::of(&model)?)?;
         selection.apply(parameters.iter_mut().map(Parameter::candidate)).map_err(|problem| model.error(problem))?;
         let opset = model.opset().unwrap_or(0);
-        Ok(Self { opset, unknown: unknown(&model), parameters })
+        Ok(Self { opset, unknown: unknown(&model), parameters, constants: constants::in_layers(&model) })
     }
 
     /// Why the built-in trainer refuses the graph, as far as its operators alone tell, in words that follow the trainer's name.
@@ -61,7 +63,14 @@ impl TrainingReport {
                  are learned in `train.also`"
             )
         });
-        unseen.into_iter().collect()
+        let constants = (self.constants > 0).then(|| {
+            format!(
+                "{} numbers stay fixed because they stand in Constant nodes, where layers have their weights; export the \
+                 model with its weights as initializers to train them",
+                self.constants
+            )
+        });
+        unseen.into_iter().chain(constants).collect()
     }
 
     /// How many numbers the initializers hold whose role is like this.
