@@ -40,7 +40,7 @@ ARMS = {
     "Gt": {"name": "patent, thin", "settings": patent("thin")},
     "Ge": {"name": "patent, expand", "settings": patent("expand")},
     "K": {"name": "confidence", "settings": confidence()},
-    "K-weights": {"name": "confidence without weights", "settings": confidence(extras__exponent=0)},
+    "K+weights": {"name": "confidence with weights that keep the gradient unbiased", "settings": confidence(extras__exponent=1)},
     "K-clusters": {"name": "confidence without clusters", "settings": confidence(model__embedding="none")},
     "K-scan": {"name": "confidence without a scan", "settings": confidence(mine__budget=0)},
     "K-even": {"name": "confidence, even choice among those not suspected", "settings": confidence(suspects__others="even"),

@@ -43,13 +43,13 @@ impl Plan {
         })
     }
 
-    /// How much of what is known comes back and what it weighs, unless `extras` says it: in a run of few passes a small
-    /// share that counts as any other image, in a longer one more of it at weights that keep the gradient unbiased.
+    /// How much of what is known comes back, unless `extras` says it: in a run of few passes a small share, in a longer one
+    /// more of it. Whatever the length of the run, it does best if it counts as any other image (`bench/results/tried.md`).
     pub fn extras(&self, config: &Config) -> Extras {
         let long = config.plan.cost.map_or(1.0, |cost| ((cost - SHORT) / (LONG - SHORT)).clamp(0.0, 1.0));
         Extras {
             share: config.extras.share.unwrap_or_else(|| SHARE.0 + (SHARE.1 - SHARE.0) * long),
-            exponent: config.extras.exponent.unwrap_or_else(|| long),
+            exponent: config.extras.exponent,
         }
     }
 
