@@ -40,7 +40,10 @@ ARMS = {
     "Gt": {"name": "patent, thin", "settings": patent("thin")},
     "Ge": {"name": "patent, expand", "settings": patent("expand")},
     "K": {"name": "confidence", "settings": confidence()},
-    "K-weights": {"name": "confidence without weights", "settings": confidence(extras__exponent=0)},
+    "K+share": {"name": "confidence with twice the share of what is known", "settings": confidence(extras__share=0.3)},
+    # As the prototype had it in long runs.
+    "K+share+weights": {"name": "the same at weights that keep the gradient unbiased",
+                        "settings": confidence(extras__share=0.3, extras__exponent=1)},
     "K-clusters": {"name": "confidence without clusters", "settings": confidence(model__embedding="none")},
     "K-scan": {"name": "confidence without a scan", "settings": confidence(mine__budget=0)},
     "K-even": {"name": "confidence, even choice among those not suspected", "settings": confidence(suspects__others="even"),

@@ -88,7 +88,10 @@ BARS = [
     Bar("clean", ("K", 0.083), ("K-scan", 0.083), 0.0, "nothing"),
     Bar("clean", ("K", 0.25), ("K-scan", 0.25), 0.0, "nothing"),
     Bar("clean", ("K", 0.25), ("K-clusters", 0.25), 0.0, "nothing"),
-    Bar("clean", ("K", 0.5), ("K-weights", 0.5), 0.0, "nothing"),
+    Bar("clean", ("K+share", 0.5), ("K", 0.5), 0.0, "nothing"),
+    Bar("clean", ("K+share+weights", 0.5), ("K", 0.5), 0.0, "nothing"),
+    Bar("noise-20", ("K+share+weights", 0.5), ("K", 0.5), 0.0, "nothing"),
+    Bar("tail-10", ("K+share+weights", 0.5), ("K", 0.5), 0.0, "nothing", measure="class_mean"),
     Bar("noise-20", ("K", 0.5), ("K-suspects", 0.5), 0.0, "nothing"),
     Bar("tail-10", ("K+quotas", 0.25), ("K", 0.25), 0.0, "nothing", measure="class_mean"),
 ]

@@ -53,9 +53,9 @@ pub struct ClusterConfig {
 #[derive(Clone, Debug, PartialEq, serde::Serialize)]
 pub struct ExtrasConfig {
     /// Share of them, in [0, 1].
-    pub share: OrAuto<f64>,
+    pub share: f64,
     /// Each one weighs 1 over the probability of being chosen, to this power, in [0, 1]: 0 = as much as any other.
-    pub exponent: OrAuto<f64>,
+    pub exponent: f64,
 }
 
 /// What classes of few images are to have.

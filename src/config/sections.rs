@@ -40,8 +40,8 @@ pub(super) fn config(root: &Section<'_>) -> Config {
         mine: root.section("mine", mine),
         cluster: root.section("cluster", cluster),
         extras: root.section("extras", |s| ExtrasConfig {
-            share: s.or_auto("share", |node| node.number(SHARE)),
-            exponent: s.or_auto("exponent", |node| node.number(SHARE)),
+            share: s.number("share", 0.15, SHARE),
+            exponent: s.number("exponent", 0.0, SHARE),
         }),
         classes: root.section("classes", |s| ClassesConfig { floor: s.number("floor", 0.0, SHARE) }),
         suspects: root.section("suspects", suspects),

@@ -66,8 +66,9 @@ pub struct Classifier {
 impl Classifier {
     /// Reads the interface off a model.
     ///
-    /// The output is the first one of rank 2, or else the first one of unknown rank. From it the graph is followed
-    /// upwards to the last Gemm or MatMul with constant weights, whose other input is the embedding.
+    /// The output is the first one of rank 2, or else the first one of unknown rank; of several, the first one from which the
+    /// graph leads upwards to a last Gemm or MatMul with constant weights, for features may be given out beside the classes.
+    /// The other input of that layer is the embedding.
     ///
     /// # Errors
     /// [`Problem::NotClassifier`] if there is not exactly one input, or it is no float tensor of rank 4, or no output
@@ -75,8 +76,7 @@ impl Classifier {
     pub fn of(model: &Model) -> Result<Self> {
         let fail = |reason| model.error(Problem::NotClassifier(reason));
         let image = image(&model.inputs()).map_err(fail)?;
-        let output = output(&model.outputs()).map_err(fail)?;
-        let end = follow(model, &output).map_err(fail)?;
+        let (output, end) = output(model).map_err(fail)?;
         let dims: [Dim; 4] = image.dims.and_then(|dims| dims.try_into().ok()).unwrap_or([const { Dim::Unknown }; 4]);
         let layout = layout(&dims);
         let [batch, first, second, third] = dims.each_ref().map(Dim::known);
@@ -122,12 +122,26 @@ fn image(inputs: &[Port]) -> Result<Port, String> {
     }
 }
 
-fn output(outputs: &[Port]) -> Result<Port, String> {
+fn output(model: &Model) -> Result<(Port, End), String> {
+    let outputs = model.outputs();
     let usable = |port: &&Port| port.element == ElementType::Undefined || element::is_floating(port.element);
-    let of_rank = |rank| outputs.iter().filter(usable).find(|port| port.rank() == rank);
-    of_rank(Some(2)).or_else(|| of_rank(None)).cloned().ok_or_else(|| {
-        format!("no output can hold the classes, a float tensor [N, classes] is needed: {}", list(outputs))
-    })
+    let of_rank = |rank| outputs.iter().filter(usable).filter(move |port| port.rank() == rank);
+    let candidates: Vec<&Port> = of_rank(Some(2)).chain(of_rank(None)).collect();
+    let Some(&first) = candidates.first() else {
+        return Err(format!(
+            "no output can hold the classes, a float tensor [N, classes] is needed: {}",
+            list(&outputs)
+        ));
+    };
+    let others = candidates.iter().skip(1).filter_map(|&port| Some((port, follow(model, port).ok()?)));
+    let found = follow(model, first)?;
+    let layered = |end: &End| end.embedding.is_some();
+    if !layered(&found)
+        && let Some((port, end)) = others.into_iter().find(|(_, end)| layered(end))
+    {
+        return Ok((port.clone(), end));
+    }
+    Ok((first.clone(), found))
 }
 
 /// Channels are told by their number, 1 or 3. Where both ends could be channels, or none, it is PyTorch's order.

@@ -5,12 +5,12 @@ use std::time::Instant;
 
 use super::choose::{ChooseError, Choosing, Chosen, gathered};
 use crate::cluster::Clusters;
-use crate::config::Others;
+use crate::config::{ExtrasConfig, Others};
 use crate::draw::{Draws, Stream};
 use crate::ledger::NONE;
 use crate::mine::{Ended, Harvest, Limits, Precedence, Rule, Seen};
 use crate::score::Scorer;
-use crate::select::{self, Candidate, Favour, Member, Stock};
+use crate::select::{self, Candidate, Extras, Favour, Member, Stock};
 use crate::spool::Numbers;
 
 /// For the sake of its class an image counts for at most so many times what it would otherwise.
@@ -26,7 +26,7 @@ impl Choosing<'_> {
     /// together with what it has found; then the same share of those with a fresh answer is looked at. Where the budget ends
     /// it before that, some of the candidates are taken without a look, so many that this share of all of them is taken or
     /// looked at; where the planned work is about to end, more of those with a fresh answer are looked at instead. Which of
-    /// its candidates a scan comes to is not even: weights make up for that.
+    /// its candidates a scan comes to is not even: weights make up for that where `extras.exponent` asks for them.
     ///
     /// A class of few images has a quota of its own ([`select::quotas`]): more of its images are looked at and drawn.
     ///
@@ -37,7 +37,8 @@ impl Choosing<'_> {
         if self.aside.kept_out > 0 && self.config.suspects.others == Others::Even {
             return Ok(self.even(rechecked));
         }
-        let extras = self.plan.extras(self.config);
+        let ExtrasConfig { share, exponent } = self.config.extras;
+        let extras = Extras { share, exponent };
         let quota = f64::from(self.quota());
         let mut order = self.order(Precedence::Stalest, self.config.mine.stale, |id| self.allows(id));
         let mut brings = 0.0;

@@ -4,17 +4,11 @@
 //! charged, because whoever trains validates, with gleaner or without.
 
 use crate::config::{Config, Policy};
-use crate::select::Extras;
 
 /// Subsets that planned work is to be enough for, at least.
 const ROUNDS: f64 = 10.0;
 /// The quota where nothing else decides, as a share of the pool.
 const QUOTA: f64 = 0.10;
-/// Planned work, in full-data epochs, up to which a run is short, and from which on it is long.
-const SHORT: f64 = 3.0;
-const LONG: f64 = 5.0;
-/// The share of what is known that comes back in a short run, and in a long one.
-const SHARE: (f64, f64) = (0.15, 0.30);
 
 /// The budget of a run.
 #[derive(Clone, Copy, Debug, PartialEq)]
@@ -41,16 +35,6 @@ impl Plan {
             (Policy::Confidence, Some(cost)) => (cost / ROUNDS).min(1.0),
             _ => QUOTA,
         })
-    }
-
-    /// How much of what is known comes back and what it weighs, unless `extras` says it: in a run of few passes a small
-    /// share that counts as any other image, in a longer one more of it at weights that keep the gradient unbiased.
-    pub fn extras(&self, config: &Config) -> Extras {
-        let long = config.plan.cost.map_or(1.0, |cost| ((cost - SHORT) / (LONG - SHORT)).clamp(0.0, 1.0));
-        Extras {
-            share: config.extras.share.unwrap_or_else(|| SHARE.0 + (SHARE.1 - SHARE.0) * long),
-            exponent: config.extras.exponent.unwrap_or_else(|| long),
-        }
     }
 
     /// What so many visits and forwards cost.

@@ -67,7 +67,7 @@ fn near(value: &Value, expected: f64) {
 
 #[test]
 fn an_image_on_the_list_its_history_and_its_mates() {
-    let two = Two::with(&format!("{WHOLE}extras: {{share: 0.4}}\ncluster: {{groups: 5}}\n"));
+    let two = Two::with(&format!("{WHOLE}extras: {{share: 0.4, exponent: 1}}\ncluster: {{groups: 5}}\n"));
     for stratum in ["mined", "extra"] {
         let (order, line) = two.second.iter().enumerate().find(|(_, line)| line.stratum == stratum).unwrap();
         let id = two.samples.iter().position(|row| row.text("path") == line.path).unwrap();

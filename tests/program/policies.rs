@@ -86,8 +86,18 @@ fn the_first_epoch_is_drawn_before_anything_is_known() {
 }
 
 #[test]
-fn confidence_takes_all_that_is_not_confidently_right_and_a_weighted_share_of_the_rest() {
-    let turn = Turn::with(&format!("{WHOLE}extras: {{share: 0.4}}\ncluster: {{groups: 5}}\n"));
+fn confidence_takes_all_that_is_not_confidently_right_and_a_share_of_the_rest() {
+    share_of_the_rest("", 1.0);
+}
+
+#[test]
+fn the_share_of_the_rest_may_stand_for_all_of_it() {
+    // One over the share.
+    share_of_the_rest(", exponent: 1", 2.5);
+}
+
+fn share_of_the_rest(exponent: &str, weight: f64) {
+    let turn = Turn::with(&format!("{WHOLE}extras: {{share: 0.4{exponent}}}\ncluster: {{groups: 5}}\n"));
     let scores = turn.scores();
     assert_eq!(scores.len(), 540);
     agree(&turn.second, &scores);
@@ -104,7 +114,7 @@ fn confidence_takes_all_that_is_not_confidently_right_and_a_weighted_share_of_th
     assert_eq!(extras.len() + mined.len(), turn.second.len());
     for extra in &extras {
         assert!(!unsure(&scores[&extra.path]));
-        assert_eq!(extra.weight, 2.5, "one over the share");
+        assert_eq!(extra.weight, weight);
     }
     // Of each cluster 0.4 of the known, rounded up or down.
     let known = turn.by_cluster(|row| !unsure(row));

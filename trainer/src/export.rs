@@ -1,6 +1,7 @@
 //! New weights into the ONNX graph.
 
 use crate::graph::Graph;
+use crate::setup::is_finite;
 use crate::state;
 use gleaner::onnx::{self, Model, PreparedModel};
 use std::collections::BTreeMap;
@@ -54,8 +55,7 @@ pub fn export<'a>(
 ) -> Result<PreparedModel, ExportError> {
     let mut changed: BTreeMap<&str, &Tensor> = BTreeMap::new();
     for (name, tensor) in weights {
-        let finite = tensor.f_isfinite()?.f_all()?;
-        if finite.f_int64_value(&[])? == 0 {
+        if !is_finite(tensor)? {
             return Err(ExportError::NotFinite { name: name.to_owned() });
         }
         changed.insert(name, tensor);

@@ -6,7 +6,7 @@ use crate::npy::{self, Elements};
 use crate::{device, dump};
 use anyhow::bail;
 use gleaner::files::publish;
-use gleaner::onnx::Model;
+use gleaner::onnx::{Dim, Model, Port};
 use serde_json::json;
 use std::io::Write;
 use std::path::Path;
@@ -17,7 +17,7 @@ pub fn run(arguments: &ForwardArguments) -> anyhow::Result<()> {
     let device = device::choose();
     let model = Model::read(&arguments.model)?;
     let program = Program::new(&model, device)?;
-    let feeds = feeds(arguments, &program, device)?;
+    let feeds = feeds(arguments, &model, &program, device)?;
     let _no_gradients = tch::no_grad_guard();
     let folder = arguments.output.as_path();
     // The outputs come first, so that their files have the same names with and without `--all`.
@@ -42,12 +42,20 @@ pub fn run(arguments: &ForwardArguments) -> anyhow::Result<()> {
     Ok(())
 }
 
+/// Whether an array has the extents that an input says.
+fn fits(port: &Port, shape: &[usize]) -> bool {
+    let fits = |(dim, &extent): (&Dim, &usize)| dim.known().is_none_or(|known| known == extent);
+    port.dims.as_ref().is_none_or(|dims| dims.len() == shape.len() && dims.iter().zip(shape).all(fits))
+}
+
 /// The inputs by name, from their files.
 fn feeds<'a>(
     arguments: &'a ForwardArguments,
+    model: &Model,
     program: &Program,
     device: Device,
 ) -> anyhow::Result<Vec<(&'a str, Tensor)>> {
+    let ports = model.inputs();
     let mut feeds = Vec::new();
     for input in &arguments.input {
         let Some((name, file)) = input.split_once('=') else {
@@ -58,12 +66,21 @@ fn feeds<'a>(
             bail!("{}: there is no input {name:?}; it has {known}", arguments.model.display());
         }
         let array = npy::read(Path::new(file))?;
+        if let Some(port) = ports.iter().find(|port| port.name == name)
+            && !fits(port, &array.shape)
+        {
+            bail!("{file}: it is of the shape {:?}, and input {port} takes another", array.shape);
+        }
         let shape: Vec<i64> = array.shape.iter().map(|&extent| i64::try_from(extent).unwrap_or(i64::MAX)).collect();
         let tensor = match &array.elements {
             Elements::Floats(values) => Tensor::f_from_slice(values)?.f_to_device(device)?,
             Elements::Integers(values) => Tensor::f_from_slice(values)?,
         };
         feeds.push((name, tensor.f_reshape(&shape)?));
+    }
+    let given = |name: &str| feeds.iter().any(|(given, _)| *given == name);
+    if let Some(missing) = program.inputs().iter().find(|name| !given(name)) {
+        bail!("{}: input {missing:?} is not given; add --input {missing}=FILE.npy", arguments.model.display());
     }
     Ok(feeds)
 }

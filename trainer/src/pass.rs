@@ -126,7 +126,11 @@ impl Pass<'_> {
         }
         outcome.skipped = loader.finish()?;
         if outcome.images == 0 {
-            bail!("none of the {} images could be decoded; nothing was written", self.total);
+            bail!(
+                "none of the {} images could be decoded, as warned above; nothing was written; restore the files, or correct \
+                 pool.train, from whose folder relative paths count",
+                self.total
+            );
         }
         self.tell(&outcome);
         self.news.tell(&outcome.progress(self.total));

@@ -11,9 +11,11 @@ use crate::stored;
 use gleaner::config::{OptimiserConfig, TrainConfig};
 use gleaner::files::PublishError;
 use gleaner::ledger::{SCORES_ENDING, scores_beside};
+use gleaner::watch::Pattern;
 use safetensors::tensor::{Dtype, SafeTensors};
 use serde_json::{Value, json};
 use std::collections::HashMap;
+use std::ffi::OsStr;
 use std::path::{Path, PathBuf};
 use tch::{Kind, TchError, Tensor};
 
@@ -149,10 +151,11 @@ pub fn values(tensor: &Tensor) -> Result<Vec<f32>, TchError> {
     Ok(values)
 }
 
-/// Removes the state files in the checkpoint's folder and the scores that belong to them, but for those of the
-/// checkpoints in `kept`: a state is as large as the weights, and only the newest is ever read, and the one before it if
-/// its step is repeated. Scores without a state are another trainer's and stay.
-pub fn prune(folder: &Path, kept: &[&Path]) -> std::io::Result<()> {
+/// Removes the state files of checkpoints whose names follow the pattern from their folder, and the scores that belong to
+/// them, but for those of the checkpoints in `kept`: a state is as large as the weights, and only the newest is ever read,
+/// and the one before it if its step is repeated. Scores without a state are another trainer's and stay, as does all that
+/// has other names: it is another run's.
+pub fn prune(folder: &Path, pattern: &Pattern, kept: &[&Path]) -> std::io::Result<()> {
     let kept: Vec<PathBuf> =
         kept.iter().flat_map(|checkpoint| [path_of(checkpoint), scores_beside(checkpoint)]).collect();
     let is_kept = |name: &str| kept.iter().any(|path| path.file_name().is_some_and(|kept| kept == name));
@@ -161,9 +164,16 @@ pub fn prune(folder: &Path, kept: &[&Path]) -> std::io::Result<()> {
         // What is ours has a name of text.
         names.extend(entry?.file_name().into_string());
     }
-    let is_state = |name: &str| name.starts_with('.') && name.ends_with(SUFFIX);
+    let ending = pattern.to_string();
+    let ending = Path::new(&ending).extension().map(|ending| format!(".{}", ending.to_string_lossy()));
+    let is_state = |name: &str| {
+        let stem = name.strip_prefix('.').and_then(|name| name.strip_suffix(SUFFIX));
+        let checkpoint = stem.map(|stem| stem.to_owned() + ending.as_deref().unwrap_or_default());
+        checkpoint.is_some_and(|name| pattern.epoch_of(OsStr::new(&name)).is_some())
+    };
     let belongs = |checkpoint: &str| {
-        path_of(Path::new(checkpoint)).to_str().is_some_and(|state| names.iter().any(|name| name == state))
+        let state = path_of(Path::new(checkpoint));
+        state.to_str().is_some_and(|state| is_state(state) && names.iter().any(|name| name == state))
     };
     let are_scores = |name: &str| {
         name.strip_suffix(SCORES_ENDING).is_some_and(|stem| belongs(stem) || belongs(&format!("{stem}.onnx")))

@@ -16,12 +16,13 @@ use anyhow::bail;
 use gleaner::cache::Cache;
 use gleaner::config::{Config, ScheduleConfig, TrainConfig};
 use gleaner::draw::{Draws, Stream};
-use gleaner::files::publish;
+use gleaner::files::{prepare, publish};
 use gleaner::ledger::scores_beside;
 use gleaner::onnx::Model;
 use gleaner::onnx::training::untie;
 use gleaner::pixels::Preprocess;
 use gleaner::settings;
+use gleaner::watch::Pattern;
 use std::io::Write;
 use std::path::Path;
 use std::sync::Arc;
@@ -32,6 +33,8 @@ use std::sync::Arc;
 /// and the checkpoint last: whoever sees the checkpoint sees everything that belongs to it.
 pub fn run(arguments: &StepArguments) -> anyhow::Result<()> {
     let config = Config::load(&arguments.config, &arguments.overrides)?;
+    let pattern = Pattern::parse(&config.checkpoint.pattern)?;
+    try_output(&arguments.checkpoint_out)?;
     let manifest = Manifest::read(&arguments.manifest, &manifest::root(&config.pool))?;
     let mut model = Model::read(&arguments.checkpoint_in)?;
     untie(&mut model);
@@ -103,10 +106,19 @@ pub fn run(arguments: &StepArguments) -> anyhow::Result<()> {
     }
     pass.scores.write(&scores_beside(checkpoint), &samples)?;
     // Before the checkpoint is there: once it is, nobody comes back to tidy up after a step that was killed.
-    if let Err(error) = state::prune(folder(checkpoint), &[&arguments.checkpoint_in, checkpoint]) {
+    if let Err(error) = state::prune(folder(checkpoint), &pattern, &[&arguments.checkpoint_in, checkpoint]) {
         eprintln!("note: older optimiser states and scores in {} stay: {error}", folder(checkpoint).display());
     }
     Ok(prepared.publish()?)
+}
+
+/// Whether the checkpoint can be written, which is better known before the training.
+fn try_output(checkpoint: &Path) -> anyhow::Result<()> {
+    if checkpoint.is_dir() {
+        bail!("{}: is a folder; name a file for the checkpoint", checkpoint.display());
+    }
+    drop(prepare(checkpoint, |_| Ok(()))?);
+    Ok(())
 }
 
 /// The course of the learning rate, with a word to the person if it will not move or nothing will.

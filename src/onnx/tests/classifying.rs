@@ -173,3 +173,15 @@ fn outputs_that_hold_no_classes() {
     let found = Classifier::of(&model).unwrap();
     assert_eq!((found.output.as_str(), found.embedding), ("hidden", site("flat", 12, true)));
 }
+
+#[test]
+fn of_several_outputs_that_of_the_last_layer_holds_the_classes() {
+    let mut model = model("gemm.onnx");
+    model.graph_mut().output.insert(0, declare("flat", ElementType::Float, &[Dim::Unknown, Dim::Known(12)]));
+    let found = Classifier::of(&model).unwrap();
+    assert_eq!((found.output.as_str(), found.classes), ("logits", Some(4)));
+    // Where none comes from a layer, it is the first.
+    model.graph_mut().node.push(node("Relu", &["logits"], "end"));
+    model.graph_mut().output[1] = declare("end", ElementType::Float, &[Dim::Unknown, Dim::Known(4)]);
+    assert_eq!(Classifier::of(&model).unwrap().output, "flat");
+}

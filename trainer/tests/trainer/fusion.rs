@@ -52,5 +52,21 @@ fn what_is_computed_in_one_go_equals_its_nodes_and_onnx_runtime() {
         }
         cases += 1;
     }
-    assert_eq!(cases, 24, "the fixtures are missing; run tests/fixtures/make.py");
+    assert_eq!(cases, 25, "the fixtures are missing; run tests/fixtures/make.py");
+}
+
+#[test]
+fn attention_in_fewer_bits_takes_what_was_normalised_in_all_of_them() {
+    let case = "fuse-attention-normalised";
+    let model = Model::read(&fixtures().join(format!("{case}.onnx"))).unwrap();
+    let image = array(&fixtures().join(format!("{case}.input.npy")));
+    let expected = array(&fixtures().join(format!("{case}.expected.npy")));
+    let graph = Graph::new(&model, &Classifier::of(&model).unwrap(), Device::Cpu).unwrap().narrow();
+    let (found, gradient) = with_gradient(&image, |image| graph.logits(image, Mode::Train).unwrap());
+    // A bfloat16 has 8 significant bits, and a few of them are lost on the way.
+    let apart = difference(&found, &expected);
+    assert!(apart > 1e-5 && apart < 0.03, "{apart}: {found} instead of {expected}");
+    let wide = Graph::new(&model, &Classifier::of(&model).unwrap(), Device::Cpu).unwrap();
+    let (_, wanted) = with_gradient(&image, |image| wide.logits(image, Mode::Train).unwrap());
+    assert!(difference(&gradient, &wanted) < 0.1, "gradient {gradient} instead of {wanted}");
 }

@@ -84,6 +84,9 @@ fn only_the_two_newest_states_and_scores_stay() {
     run.manifest(&[("a.png", 0, 1.0), ("b.png", 1, 1.0)]);
     run.trained("start.onnx", "watch/epoch-1.onnx", 1, &[]);
     std::fs::write(run.path("watch/another.scores.parquet"), "of another trainer").unwrap();
+    // Another run's, whose pattern is another.
+    std::fs::write(run.path("watch/.other-0001.optimizer.safetensors"), "velocities").unwrap();
+    std::fs::write(run.path("watch/other-0001.scores.parquet"), "scores").unwrap();
     run.trained("watch/epoch-1.onnx", "watch/epoch-2.onnx", 2, &[]);
     run.trained("watch/epoch-2.onnx", "watch/epoch-3.onnx", 3, &[]);
     let mut names: Vec<String> = std::fs::read_dir(run.path("watch"))
@@ -94,12 +97,14 @@ fn only_the_two_newest_states_and_scores_stay() {
     let expected = [
         ".epoch-2.optimizer.safetensors",
         ".epoch-3.optimizer.safetensors",
+        ".other-0001.optimizer.safetensors",
         "another.scores.parquet",
         "epoch-1.onnx",
         "epoch-2.onnx",
         "epoch-2.scores.parquet",
         "epoch-3.onnx",
         "epoch-3.scores.parquet",
+        "other-0001.scores.parquet",
     ];
     assert_eq!(names, expected);
 }

@@ -1,8 +1,10 @@
 //! What the trainer does not understand is refused by name, before any training.
 
-use crate::support::{Run, fixtures};
+use crate::support::{LIBTORCH, PROGRAM, Run, fixtures};
 use gleaner::onnx::{Classifier, Model};
 use gleaner_trainer::graph::Graph;
+use gleaner_trainer::npy::{self, Array, Elements};
+use std::process::Command;
 use tch::Device;
 
 /// The complaint about a fixture.
@@ -54,4 +56,65 @@ fn a_step_refuses_before_it_reads_any_image() {
     let said = run.failed("start.onnx", &[]);
     assert!(said.contains("Elu") && said.contains("x_node"), "{said}");
     assert!(!said.contains("missing.png"), "{said}");
+}
+
+#[test]
+fn weights_that_are_no_numbers_are_refused_before_the_training() {
+    let run = Run::new();
+    run.start("train-linear.onnx");
+    let mut model = Model::read(&run.path("start.onnx")).unwrap();
+    let weight = model.graph_mut().initializer.iter_mut().find(|tensor| tensor.name() == "b").unwrap();
+    weight.raw_data = Some([f32::NAN, 0.0].iter().flat_map(|number| number.to_le_bytes()).collect::<Vec<u8>>().into());
+    model.write(&run.path("start.onnx")).unwrap();
+    run.config(2, "batch: 2");
+    run.manifest(&[("missing.png", 0, 1.0)]);
+    let said = run.failed("start.onnx", &[]);
+    assert!(said.contains("\"b\" holds a value that is no finite number; train from another checkpoint"), "{said}");
+    assert!(!said.contains("missing.png"), "{said}");
+}
+
+#[test]
+fn a_checkpoint_that_cannot_be_written_is_refused_before_the_training() {
+    let run = Run::new();
+    run.start("train-linear.onnx");
+    run.config(2, "batch: 2");
+    run.manifest(&[("missing.png", 0, 1.0)]);
+    std::fs::create_dir(run.path("taken.onnx")).unwrap();
+    std::fs::write(run.path("file"), "no folder").unwrap();
+    for (to, part) in [("taken.onnx", "taken.onnx: is a folder; name a file"), ("file/out.onnx", "cannot be written")] {
+        let output = run.step("start.onnx", to, 1, &[]);
+        let said = String::from_utf8_lossy(&output.stderr).into_owned();
+        assert_eq!(output.status.code(), Some(1), "{said}");
+        assert!(said.contains(part) && !said.contains("missing.png"), "{said}");
+    }
+}
+
+#[test]
+fn forward_names_an_input_that_is_not_given_and_images_of_another_size() {
+    let run = Run::new();
+    let forward = |model: &str, input: &str| {
+        let mut command = Command::new(PROGRAM);
+        command.env("GLEANER_LIBTORCH", LIBTORCH).arg("forward").arg(fixtures().join(model));
+        command.arg("--input").arg(input).arg("-o").arg(run.path("out"));
+        let output = command.output().unwrap();
+        assert_eq!(output.status.code(), Some(1));
+        String::from_utf8_lossy(&output.stderr).into_owned()
+    };
+    let other = fixtures().join("fuse-gelu.input.npy");
+    let said = forward("train-linear.onnx", &format!("image={}", other.display()));
+    assert!(
+        said.contains("fuse-gelu.input.npy: it is of the shape [2, 2, 3, 4], and input image float [N, 1, 2, 2]"),
+        "{said}"
+    );
+
+    let mut model = Model::read(&fixtures().join("train-linear.onnx")).unwrap();
+    let mut second = model.graph_mut().input[0].clone();
+    second.name = Some("second".to_owned());
+    model.graph_mut().input.push(second);
+    model.write(&run.path("two.onnx")).unwrap();
+    let square = Array { shape: vec![1, 1, 2, 2], elements: Elements::Floats(vec![0.0; 4]) };
+    npy::write(&square, &mut std::fs::File::create(run.path("square.npy")).unwrap()).unwrap();
+    let said =
+        forward(&run.path("two.onnx").to_string_lossy(), &format!("second={}", run.path("square.npy").display()));
+    assert!(said.contains("input \"image\" is not given; add --input image=FILE.npy"), "{said}");
 }

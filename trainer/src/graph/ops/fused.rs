@@ -50,19 +50,22 @@ fn attend(_: &mut Reader<'_>) -> Result<Compute, Refusal> {
 fn attended(inputs: Inputs<'_>, query: &Tensor, key: &Tensor, scale: f64) -> Result<Tensor, Fault> {
     let (value, mask) = (inputs.get(2)?, inputs.maybe(3));
     let all = [query, key, value];
-    if all.iter().all(|tensor| tensor.dim() == 4 && tensor.kind() == query.kind()) {
+    // Where products are computed in fewer bits, what was normalised on its way here has all of them.
+    let fewest = all.iter().map(|tensor| tensor.kind()).find(|&kind| kind == Kind::BFloat16).unwrap_or(query.kind());
+    let [query, key, value] = [query.f_to_kind(fewest)?, key.f_to_kind(fewest)?, value.f_to_kind(fewest)?];
+    if all.iter().all(|tensor| tensor.dim() == 4) {
         let key = key.f_transpose(-2, -1)?;
-        let mask = mask.map(|mask| mask.f_to_kind(query.kind())).transpose()?;
-        return Ok(Tensor::f_scaled_dot_product_attention(query, &key, value, mask, 0.0, false, scale, false)?);
+        let mask = mask.map(|mask| mask.f_to_kind(fewest)).transpose()?;
+        return Ok(Tensor::f_scaled_dot_product_attention(&query, &key, &value, mask, 0.0, false, scale, false)?);
     }
-    let mut scores = query.f_matmul(key)?;
+    let mut scores = query.f_matmul(&key)?;
     if scale != 1.0 {
         scores = scores.f_mul_scalar(scale)?;
     }
     if let Some(mask) = mask {
         scores = scores.f_add(mask)?;
     }
-    Ok(scores.f_softmax(-1, None::<Kind>)?.f_matmul(value)?)
+    Ok(scores.f_softmax(-1, None::<Kind>)?.f_matmul(&value.f_to_kind(scores.kind())?)?)
 }
 
 fn is_number(factor: &Tensor) -> bool {
