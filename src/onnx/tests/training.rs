@@ -83,9 +83,15 @@ fn weights_in_constant_nodes_are_told() {
         node("Transpose", &["w"], "turned"),
         node("Flatten", &["image"], "flat"),
         node("MatMul", &["flat", "turned"], "product"),
-        node("Add", &["product", "b"], "logits"),
+        node("Add", &["product", "b"], "sum"),
+        // This one is a layer's input, and its weight is trained.
+        node("MatMul", &["w", "v"], "table"),
+        node("Mul", &["sum", "table"], "logits"),
     ];
-    let report = TrainingReport::of(graph(&[("b", &[4], 0.1)], nodes), &Selection::default()).unwrap();
+    let weights: [(&str, &[usize], f32); 2] = [("b", &[4], 0.1), ("v", &[12, 4], 0.1)];
+    let report = TrainingReport::of(graph(&weights, nodes), &Selection::default()).unwrap();
+    // A bias behind a layer that does not train stands before the first one that does.
+    assert_eq!(report.trained(), 48);
     let told = "48 numbers stay fixed because they stand in Constant nodes, where layers have their weights; export the model \
                 with its weights as initializers to train them";
     assert!(report.doubts().iter().any(|doubt| doubt == told), "{:?}", report.doubts());

@@ -12,7 +12,7 @@ pub(super) fn in_layers(model: &Model) -> usize {
     let lookup = Lookup::of(model.graph());
     let mut counts: BTreeMap<&str, usize> = BTreeMap::new();
     for node in &model.graph().node {
-        for name in places(node).iter().filter_map(|&place| node.input.get(place)) {
+        for name in places(node, &lookup).iter().filter_map(|&place| node.input.get(place)) {
             let found = maker(&lookup, name).and_then(|constant| Some((constant.output.first()?, numbers(constant)?)));
             counts.extend(found.map(|(name, count)| (name.as_str(), count)));
         }
@@ -20,10 +20,12 @@ pub(super) fn in_layers(model: &Model) -> usize {
     counts.values().sum()
 }
 
-fn places(node: &NodeProto) -> &'static [usize] {
+/// Of two factors, one may be the weight by which a constant is multiplied, such as a table of coordinates.
+fn places(node: &NodeProto, lookup: &Lookup<'_>) -> &'static [usize] {
+    let is_initializer = |name: &String| maker(lookup, name).is_none() && lookup.weight(name).is_some();
     match node.op_type() {
         "Conv" | "Gemm" => &[1, 2],
-        "MatMul" => &[0, 1],
+        "MatMul" if !node.input.iter().any(is_initializer) => &[0, 1],
         _ => &[],
     }
 }
