@@ -46,6 +46,18 @@ fn an_identity_tells_that_equal_weights_of_any_shape_were_merged() {
 }
 
 #[test]
+fn numbers_of_modules_in_a_sequence_are_no_made_up_names() {
+    let inputs = ["x", "1.weight", "1.bias", "1.running_mean", "1.running_var"];
+    let normalise =
+        NodeProto { name: Some("/1/BatchNormalization".to_owned()), ..node("BatchNormalization", &inputs, "y") };
+    let variance = node("Identity", &["1.weight"], "1.running_var");
+    let nodes = vec![variance, node("Identity", &["1.bias"], "1.running_mean"), normalise];
+    let (names, read) = untied(vec![tensor("1.weight", &[4], false), tensor("1.bias", &[4], false)], nodes);
+    assert_eq!(names, ["1.weight", "1.bias", "1.running_var", "1.running_mean"]);
+    assert_eq!(read, [inputs]);
+}
+
+#[test]
 fn without_one_rows_of_equal_numbers_are_taken_apart_and_all_else_is_shared() {
     assert_eq!(names_of_scales(&[320], false, false), ["scale", "scale.2"]);
     assert_eq!(names_of_scales(&[1, 320, 1, 1], false, false), ["scale", "scale.2"]);

@@ -49,7 +49,9 @@ pub(super) fn aliases(graph: &GraphProto) -> BTreeMap<String, String> {
 /// Whether a name is `onnx::MatMul_233`, `val_12` or a bare number, or a copy's of such a one.
 pub(super) fn is_made_up(name: &str) -> bool {
     let number = name.strip_prefix("val_").unwrap_or(name);
-    name.starts_with("onnx::") || number.starts_with(|first: char| first.is_ascii_digit())
+    let is_number = |part: &str| !part.is_empty() && part.bytes().all(|byte| byte.is_ascii_digit());
+    // `1.bias` is what PyTorch calls the bias of the second module of a sequence.
+    name.starts_with("onnx::") || number.split('.').all(is_number)
 }
 
 /// Whether a module is a call of another: PyTorch's first exporter numbers all calls but the first, as in `block.fc` and
