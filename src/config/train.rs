@@ -1,6 +1,5 @@
 //! The section `train`: the built-in trainer's recipe.
 
-use super::auto::OrAuto;
 use super::optimiser::{OptimiserConfig, optimiser};
 use super::problem::Fault;
 use super::reader::Section;
@@ -39,7 +38,7 @@ pub struct TrainConfig {
     /// How wide the numbers are in convolutions and matrix products.
     pub precision: TrainPrecision,
     /// Whether convolutions keep the channels of a pixel side by side in memory.
-    pub channels_last: OrAuto<bool>,
+    pub channels_last: bool,
     /// Patterns of weights that stay as they are; none for none.
     pub freeze: Option<Vec<String>>,
     /// Patterns of the only weights that train; none for all.
@@ -76,7 +75,7 @@ pub(super) fn train(s: &Section<'_>) -> TrainConfig {
         ema: s.optional_number("ema", "0.999", INSIDE),
         threads: s.count("threads", 0, 0..=MOST_THREADS),
         precision: s.word("precision", TrainPrecision::Fp32),
-        channels_last: s.or_auto("channels_last", Node::flag),
+        channels_last: s.flag("channels_last", true),
         freeze: s.optional("freeze", "[\"features.*\"]", patterns),
         only: s.optional("only", "[\"classifier.*\"]", patterns),
         also: s.optional("also", "[\"*.latent\"]", patterns),

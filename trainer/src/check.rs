@@ -36,6 +36,7 @@ fn try_batch(setup: &mut Setup, images: i64, config: &Config) -> anyhow::Result<
     let labels = Tensor::f_zeros([images], (Kind::Int64, setup.device))?;
     let weights = Tensor::f_ones([images], (Kind::Float, setup.device))?;
     let logits = setup.graph.logits(&empty, Mode::Train)?;
-    weighted_cross_entropy(&logits, &labels, &weights, config.train.label_smoothing)?.f_backward()?;
+    let loss = weighted_cross_entropy(&logits, &labels, &weights, config.train.label_smoothing)?;
+    setup.optimiser.backward(&loss)?;
     Ok(setup.optimiser.step(config.train.learning_rate)?)
 }

@@ -13,6 +13,7 @@
 //! | [`cli`] | the command line |
 //! | [`manifest`] | what an epoch trains on |
 //! | [`loader`] | image files to batches, in the background |
+//! | [`feed`] | a batch as tensors, on its way to the graph |
 //! | [`graph`] | the ONNX graph as a trainable module, and which weights train |
 //! | [`mixing`] | mixup and CutMix |
 //! | [`loss`] | the weighted cross-entropy |
@@ -44,6 +45,7 @@ pub mod cli;
 pub mod device;
 pub mod dump;
 pub mod export;
+pub mod feed;
 pub mod forward;
 pub mod frame;
 pub mod gather;

@@ -8,7 +8,7 @@ use rayon::prelude::*;
 use std::cell::RefCell;
 use std::path::{Path, PathBuf};
 use std::sync::Arc;
-use std::sync::mpsc::{Receiver, SyncSender, sync_channel};
+use std::sync::mpsc::{Receiver, sync_channel};
 use std::thread::JoinHandle;
 
 /// How many batches wait, decoded, for the step.
@@ -101,21 +101,27 @@ pub enum LoadError {
 
 /// Batches on their way: decoded by a thread of its own, in an order that the seed and the epoch decide.
 #[derive(Debug)]
-pub struct Loader {
-    batches: Option<Receiver<Batch>>,
+pub struct Loader<T = Batch> {
+    batches: Option<Receiver<T>>,
     worker: Option<JoinHandle<usize>>,
 }
 
-impl Loader {
-    /// Starts to decode `samples`. Images that cannot be decoded are named on the standard error and left out.
-    pub fn start(samples: Arc<Vec<Sample>>, recipe: Recipe) -> Result<Self, LoadError> {
+impl<T: Send + 'static> Loader<T> {
+    /// Starts to decode `samples`. Images that cannot be decoded are named on the standard error and left out. `prepare` is
+    /// what that thread does to each batch besides.
+    pub fn start(
+        samples: Arc<Vec<Sample>>,
+        recipe: Recipe,
+        prepare: impl Fn(Batch) -> T + Send + Sync + 'static,
+    ) -> Result<Self, LoadError> {
         let normaliser = Normaliser::new(&recipe.preprocess)?;
         let pool = rayon::ThreadPoolBuilder::new()
             .num_threads(recipe.threads)
             .build()
             .map_err(|error| LoadError::Threads(error.to_string()))?;
         let (sender, batches) = sync_channel(AHEAD);
-        let work = move || pool.install(|| produce(&samples, &recipe, &normaliser, &sender));
+        let give = move |batch| sender.send(prepare(batch)).is_ok();
+        let work = move || pool.install(|| produce(&samples, &recipe, &normaliser, give));
         let worker = std::thread::Builder::new()
             .name("loader".to_owned())
             .spawn(work)
@@ -124,7 +130,7 @@ impl Loader {
     }
 
     /// The next batch, or nothing when all have been given.
-    pub fn next_batch(&mut self) -> Option<Batch> {
+    pub fn next_batch(&mut self) -> Option<T> {
         self.batches.as_ref()?.recv().ok()
     }
 
@@ -135,7 +141,8 @@ impl Loader {
     }
 }
 
-fn produce(samples: &[Sample], recipe: &Recipe, normaliser: &Normaliser, batches: &SyncSender<Batch>) -> usize {
+/// Hands batch after batch to `give` as long as somebody takes them. Returns how many images were left out.
+fn produce(samples: &[Sample], recipe: &Recipe, normaliser: &Normaliser, give: impl Fn(Batch) -> bool) -> usize {
     let mut order: Vec<u32> = (0..u32::try_from(samples.len()).unwrap_or(u32::MAX)).collect();
     Draws::new(recipe.seed, recipe.epoch, Stream::Batches).shuffle(&mut order);
     let decoder = Decoder {
@@ -159,7 +166,7 @@ fn produce(samples: &[Sample], recipe: &Recipe, normaliser: &Normaliser, batches
             let rest = if open.len() > batch { open.split_off(batch) } else { Batch::default() };
             let next = std::mem::replace(&mut open, rest);
             if let Some(ready) = full.replace(next)
-                && batches.send(ready).is_err()
+                && !give(ready)
             {
                 return skipped;
             }
@@ -169,7 +176,7 @@ fn produce(samples: &[Sample], recipe: &Recipe, normaliser: &Normaliser, batches
         ready.append(std::mem::take(&mut open));
     }
     for batch in full.into_iter().chain(Some(open)).filter(|batch| !batch.is_empty()) {
-        if batches.send(batch).is_err() {
+        if !give(batch) {
             break;
         }
     }

@@ -1,10 +1,11 @@
 //! A pass over the manifest: batch by batch forward and backward, and the weights' moves.
 
 use crate::average::Average;
+use crate::feed::{Arrived, Feed};
 use crate::frame::Frame;
 use crate::gather::Gather;
 use crate::graph::{Graph, Mode};
-use crate::loader::{Batch, Loader};
+use crate::loader::Loader;
 use crate::loss::weighted_cross_entropy;
 use crate::mixing::Mixing;
 use crate::news::News;
@@ -15,7 +16,7 @@ use crate::{memory, state};
 use anyhow::{Context, bail};
 use gleaner::config::TrainConfig;
 use std::time::{Duration, Instant};
-use tch::{Device, Tensor};
+use tch::{Device, TchError, Tensor};
 
 /// How often a running step says how far it is.
 const REPORT_EVERY: Duration = Duration::from_secs(5);
@@ -85,7 +86,7 @@ impl Pass<'_> {
     /// # Errors
     /// The loss or the gradient is no finite number, memory runs out, a node of the graph cannot compute, or no image can be
     /// decoded.
-    pub fn train(&mut self, mut loader: Loader) -> anyhow::Result<Outcome> {
+    pub fn train(&mut self, mut loader: Loader<Result<Feed, TchError>>) -> anyhow::Result<Outcome> {
         let began = Instant::now();
         let mut told = began;
         let mut outcome = Outcome { images: 0, skipped: 0, seconds: 0.0, waited: 0.0, loss: 0.0, learning_rate: 0.0 };
@@ -93,23 +94,24 @@ impl Pass<'_> {
         let mut number = 0usize;
         let mut gather = Gather::new(usize::try_from(self.recipe.accumulate)?);
         let mut asked = began;
-        while let Some(batch) = loader.next_batch() {
+        while let Some(feed) = loader.next_batch() {
             number += 1;
             outcome.waited += asked.elapsed().as_secs_f64();
-            let share = gather.add(batch.len());
+            let feed = feed.with_context(|| format!("batch {number}"))?;
+            let images = feed.batch.len();
+            let share = gather.add(images);
             outcome.learning_rate = self.schedule.rate(gather.before(), gather.images());
-            let learnt = self.learn(number, &batch, share).and_then(|loss| {
+            let learnt = self.learn(number, feed, share).and_then(|loss| {
                 check("loss", loss, outcome.learning_rate)?;
                 if gather.is_full() {
                     self.advance(&mut gather, outcome.learning_rate)?;
                 }
                 Ok(loss)
             });
-            let loss = learnt
-                .map_err(|error| memory::explain(error, batch.len()))
-                .with_context(|| format!("batch {number}"))?;
-            sum += loss * batch.len() as f64;
-            outcome.images += batch.len();
+            let loss =
+                learnt.map_err(|error| memory::explain(error, images)).with_context(|| format!("batch {number}"))?;
+            sum += loss * images as f64;
+            outcome.images += images;
             outcome.seconds = began.elapsed().as_secs_f64();
             outcome.loss = sum / outcome.images as f64;
             if self.news.are_due() {
@@ -139,15 +141,13 @@ impl Pass<'_> {
 
     /// One batch: forward and backward, with `share` times its loss. Returns the loss, which like the scores belongs to the
     /// weights before they move.
-    fn learn(&mut self, number: usize, batch: &Batch, share: f64) -> anyhow::Result<f64> {
-        let images = Tensor::f_from_slice(&batch.images)?.f_reshape(self.frame.shape(i64::try_from(batch.len())?))?;
-        let mut images = images.f_to_device(self.device)?;
+    fn learn(&mut self, number: usize, feed: Feed, share: f64) -> anyhow::Result<f64> {
+        let Arrived { mut images, labels, weights } = feed.send(self.device)?;
+        let batch = feed.batch;
         let mix = self.mixing.draw(number as u64, batch.len(), self.frame.sides());
         if let Some(mix) = &mix {
             images = mix.images(images, self.frame.layout)?;
         }
-        let labels = Tensor::f_from_slice(&batch.labels)?.f_to_device(self.device)?;
-        let weights = Tensor::f_from_slice(&batch.weights)?.f_to_device(self.device)?;
         let logits = self.graph.logits(&images, Mode::Train)?;
         let smoothing = self.recipe.label_smoothing;
         let loss_of = |labels: &Tensor, weights: &Tensor| weighted_cross_entropy(&logits, labels, weights, smoothing);
@@ -159,11 +159,11 @@ impl Pass<'_> {
         let answers = state::values(&logits)?;
         if value.is_finite() {
             let shared = if share == 1.0 { loss } else { loss.f_mul_scalar(share)? };
-            shared.f_backward()?;
+            self.optimiser.backward(&shared)?;
         }
         // Last, so that a GPU is at work meanwhile. A mixed image itself was not seen.
         if mix.is_none() {
-            self.scores.note(batch, &answers);
+            self.scores.note(&batch, &answers);
         }
         Ok(value)
     }

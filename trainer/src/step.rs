@@ -3,7 +3,8 @@
 use crate::average::Average;
 use crate::cli::StepArguments;
 use crate::export::{Provenance, export, lend};
-use crate::loader::{Loader, Recipe};
+use crate::feed::Feed;
+use crate::loader::{Batch, Loader, Recipe};
 use crate::manifest::{self, Manifest};
 use crate::mixing::Mixing;
 use crate::news::News;
@@ -88,7 +89,11 @@ pub fn run(arguments: &StepArguments) -> anyhow::Result<()> {
         news,
     };
     let samples = Arc::new(manifest.samples);
-    let outcome = pass.train(Loader::start(Arc::clone(&samples), recipe)?)?;
+    let prepare = move |batch: Batch| {
+        let shape = frame.shape(batch.len() as i64);
+        Feed::of(batch, &shape, device)
+    };
+    let outcome = pass.train(Loader::start(Arc::clone(&samples), recipe, prepare)?)?;
     if let Some(news) = cache.news() {
         eprintln!("note: {news}");
     }

@@ -83,7 +83,7 @@ fn the_least_config_has_the_documented_defaults() {
         ema: None,
         threads: 0,
         precision: TrainPrecision::Fp32,
-        channels_last: OrAuto::Auto,
+        channels_last: true,
         freeze: None,
         only: None,
         also: None,

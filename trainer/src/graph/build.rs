@@ -11,7 +11,7 @@ use gleaner::onnx::training::{self, OLDEST_OPSET, Role};
 use gleaner::onnx::{Classifier, Model};
 use std::borrow::Cow;
 use std::collections::{BTreeMap, BTreeSet};
-use tch::{Device, Kind};
+use tch::{Device, Kind, Tensor};
 
 impl Program {
     /// Makes a program of any model, with its floating-point values on `device`.
@@ -42,7 +42,8 @@ impl Program {
             slots.of(name);
         }
         let steps = steps(model, &nodes, &constants, &mut slots)?;
-        Ok(Self { steps, slots: slots.0, inputs, outputs, constants, device })
+        let numbers = numbers(&nodes, device, &constants, &slots.0)?;
+        Ok(Self { steps, slots: slots.0, inputs, outputs, constants, numbers, device })
     }
 }
 
@@ -112,6 +113,24 @@ fn constants(model: &Model, device: Device) -> Result<Constants, BuildError> {
     Ok(constants)
 }
 
+/// See [`Program::numbers`].
+fn numbers(
+    nodes: &[Cow<'_, NodeProto>],
+    device: Device,
+    constants: &Constants,
+    slots: &BTreeMap<String, Slot>,
+) -> Result<BTreeMap<Slot, Tensor>, BuildError> {
+    let mut numbers = BTreeMap::new();
+    let made = nodes.iter().filter(|node| device != Device::Cpu && node.op_type() == "Constant");
+    for name in made.filter_map(|node| node.output.first()) {
+        let number = constants.get(name).filter(|value| value.numel() == 1);
+        if let (Some(number), Some(slot)) = (number, slots.get(name)) {
+            numbers.insert(*slot, number.f_to_device(Device::Cpu)?);
+        }
+    }
+    Ok(numbers)
+}
+
 /// Every floating-point initializer, with its role. It is the program's own tensor: what changes it,
 /// changes what the program computes.
 fn parameters(roles: Vec<training::Parameter>, program: &Program) -> Vec<Parameter> {
@@ -157,7 +176,7 @@ fn steps(
             node.input.iter().map(|input| (!input.is_empty()).then(|| slots.of(input))).collect();
         let outputs = node.output.iter().map(|output| used.contains(output).then(|| slots.of(output))).collect();
         let multiplies = matches!(node.op_type(), "Conv" | "Einsum" | "Gemm" | "Linear" | "MatMul");
-        let all_data = !ops::reads_lists(node.op_type());
+        let data = ops::data_inputs(node.op_type());
         let statistics = match (node.op_type(), inputs.as_slice()) {
             ("BatchNormalization", [_, _, _, Some(mean), Some(variance)]) => Some([*mean, *variance]),
             _ => None,
@@ -167,7 +186,7 @@ fn steps(
             operator: node.op_type().to_owned(),
             compute,
             multiplies,
-            all_data,
+            data,
             statistics,
             judges: false,
             inputs,

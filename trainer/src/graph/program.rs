@@ -17,9 +17,8 @@ pub(super) struct Step {
     pub compute: Compute,
     /// Whether it is a convolution or a product of matrices, which [`super::Graph::narrow`] speaks of.
     pub multiplies: bool,
-    /// Whether all its inputs are data, so that they must lie on one device; otherwise only the first one is, and the
-    /// others are lists of integers that are read on the processor.
-    pub all_data: bool,
+    /// How many of its first inputs are data, which must lie on one device; the others are read on the processor.
+    pub data: usize,
     /// Mean and variance of a BatchNormalization.
     pub statistics: Option<[Slot; 2]>,
     /// Whether it judges in training, too: see [`super::Graph::freeze`].
@@ -70,6 +69,8 @@ pub struct Program {
     pub(super) outputs: Vec<String>,
     /// Initializers and `Constant` nodes.
     pub(super) constants: Constants,
+    /// On a GPU: the single numbers that `Constant` nodes hold, which never train, on the processor.
+    pub(super) numbers: BTreeMap<Slot, Tensor>,
     pub(super) device: Device,
 }
 
@@ -152,12 +153,20 @@ impl Program {
         mode: Mode,
         narrow: bool,
     ) -> Result<Vec<Tensor>, Fault> {
-        let inputs: Vec<Option<&Tensor>> =
+        let mut inputs: Vec<Option<&Tensor>> =
             step.inputs.iter().map(|slot| slot.and_then(|slot| values.get(slot))).collect();
+        let data = step.data.min(inputs.len());
+        if self.device != Device::Cpu && parted(&inputs, data) {
+            self.keep_near(step, &mut inputs);
+        }
         let moved = if narrow {
-            Some(each(&inputs, |input| input.f_to_kind(Kind::BFloat16))?)
-        } else if step.all_data && self.device != Device::Cpu && parted(&inputs) {
-            Some(each(&inputs, |input| input.f_to_device(self.device))?)
+            Some(each(&inputs, |_, input| input.f_to_kind(Kind::BFloat16))?)
+        } else if self.device != Device::Cpu && parted(&inputs, data) {
+            let moved = |index, input: &Tensor| match index < data {
+                true => input.f_to_device(self.device),
+                false => Ok(input.shallow_clone()),
+            };
+            Some(each(&inputs, moved)?)
         } else {
             None
         };
@@ -176,19 +185,35 @@ impl Program {
             None => step.compute.run(Inputs::new(&inputs), mode),
         }
     }
+
+    /// Where everything that a step reads lies on the processor, but for numbers that stand in the model, it computes there:
+    /// what follows from extents, like the factor of an attention, is asked for again and again, and a GPU would have to be
+    /// waited for.
+    fn keep_near<'a>(&'a self, step: &Step, inputs: &mut [Option<&'a Tensor>]) {
+        let near = |slot: &Option<Slot>, input: &Option<&'a Tensor>| match input {
+            Some(input) if input.device() != Device::Cpu => slot.and_then(|slot| self.numbers.get(&slot)),
+            input => *input,
+        };
+        let all: Vec<Option<&Tensor>> =
+            step.inputs.iter().zip(inputs.iter()).map(|(slot, input)| near(slot, input)).collect();
+        if all.iter().zip(inputs.iter()).all(|(near, input)| near.is_some() == input.is_some()) {
+            inputs.copy_from_slice(&all);
+        }
+    }
 }
 
-/// Whether some inputs lie on the processor and others do not.
-fn parted(inputs: &[Option<&Tensor>]) -> bool {
-    let on_processor = inputs.iter().flatten().filter(|input| input.device() == Device::Cpu).count();
-    on_processor > 0 && on_processor < inputs.iter().flatten().count()
+/// Whether of the first inputs some lie on the processor and others do not.
+fn parted(inputs: &[Option<&Tensor>], data: usize) -> bool {
+    let places = || inputs.iter().take(data).flatten().map(|input| input.device() == Device::Cpu);
+    places().any(|on_processor| on_processor) && places().any(|on_processor| !on_processor)
 }
 
 fn each(
     inputs: &[Option<&Tensor>],
-    change: impl Fn(&Tensor) -> Result<Tensor, TchError>,
+    change: impl Fn(usize, &Tensor) -> Result<Tensor, TchError>,
 ) -> Result<Vec<Option<Tensor>>, TchError> {
-    inputs.iter().map(|input| input.map(&change).transpose()).collect()
+    let inputs = inputs.iter().enumerate();
+    inputs.map(|(index, input)| input.map(|input| change(index, input)).transpose()).collect()
 }
 
 /// The steps from which `targets` follow, in order. A value is dropped after its last use, so that evaluation needs

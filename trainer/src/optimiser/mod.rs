@@ -2,13 +2,16 @@
 //!
 //! | file | owns |
 //! | --- | --- |
+//! | `bucket` | weights that move together |
 //! | `sgd` | stochastic gradient descent with momentum |
 //! | `adamw` | Adam with decoupled weight decay |
 
 mod adamw;
+pub mod bucket;
 mod sgd;
 
 use crate::graph::Graph;
+use bucket::Bucket;
 use gleaner::config::OptimiserConfig;
 use gleaner::onnx::training::Role;
 use tch::{TchError, Tensor};
@@ -21,6 +24,8 @@ pub struct Optimiser {
     rule: OptimiserConfig,
     weight_decay: f64,
     weights: Vec<Moving>,
+    /// The weights that the loss depends on; none before the first backward pass, which finds them.
+    buckets: Vec<Bucket>,
     moves: u64,
 }
 
@@ -52,7 +57,7 @@ impl Optimiser {
             let moments = moments(rule).iter().map(zeros).collect::<Result<_, _>>()?;
             weights.push(Moving { name: parameter.name.clone(), weight, moments, decays });
         }
-        Ok(Self { rule, weight_decay, weights, moves: 0 })
+        Ok(Self { rule, weight_decay, weights, buckets: Vec::new(), moves: 0 })
     }
 
     /// How many weights it moves.
@@ -63,6 +68,38 @@ impl Optimiser {
     /// Whether there is nothing to train.
     pub fn is_empty(&self) -> bool {
         self.weights.is_empty()
+    }
+
+    /// Computes the gradient of a loss and adds it to what the batches since the last move have given.
+    pub fn backward(&mut self, loss: &Tensor) -> Result<(), TchError> {
+        let leaves: Vec<&Tensor> = self.weights.iter().map(|moving| &moving.weight).collect();
+        let mut gradients = Tensor::f_run_backward(&[loss], &leaves, false, false)?;
+        let _no_gradients = tch::no_grad_guard();
+        if self.buckets.is_empty() {
+            self.fill(&gradients)?;
+        }
+        for bucket in &mut self.buckets {
+            let places = bucket.members.iter();
+            let own =
+                places.filter_map(|&place| gradients.get_mut(place).map(|slot| std::mem::replace(slot, Tensor::new())));
+            bucket.gather(own.collect())?;
+        }
+        Ok(())
+    }
+
+    /// Puts the weights that have a gradient into buckets. The others stay, which is told.
+    fn fill(&mut self, gradients: &[Tensor]) -> Result<(), TchError> {
+        for (moving, _) in self.weights.iter().zip(gradients).filter(|(_, gradient)| !gradient.defined()) {
+            eprintln!("note: {:?} stays as it is: no gradient reaches it", moving.name);
+        }
+        for decays in [true, false] {
+            let weights = self.weights.iter_mut().enumerate().zip(gradients);
+            let members = weights.filter(|((_, moving), gradient)| moving.decays == decays && gradient.defined());
+            let members =
+                members.map(|((place, moving), _)| (place, &mut moving.weight, moving.moments.as_mut_slice()));
+            self.buckets.extend(Bucket::fill(members.collect(), decays)?);
+        }
+        Ok(())
     }
 
     /// Makes the gradient no longer than `most`, all weights taken together as one vector (Pascanu et al., "On the
@@ -77,9 +114,9 @@ impl Optimiser {
         Ok(norm)
     }
 
-    fn gradient_norm(&self) -> Result<f64, TchError> {
+    fn gradient_norm(&mut self) -> Result<f64, TchError> {
         let _no_gradients = tch::no_grad_guard();
-        let norms = self.gradients()?.iter().map(Tensor::f_norm).collect::<Result<Vec<_>, _>>()?;
+        let norms = self.gradients().map(|gradient| gradient.f_norm()).collect::<Result<Vec<_>, _>>()?;
         match norms.is_empty() {
             true => Ok(0.0),
             false => Tensor::f_stack(&norms, 0)?.f_norm()?.f_double_value(&[]),
@@ -89,45 +126,35 @@ impl Optimiser {
     /// Multiplies the gradient of every weight.
     pub fn scale_gradients(&mut self, factor: f64) -> Result<(), TchError> {
         let _no_gradients = tch::no_grad_guard();
-        for mut gradient in self.gradients()? {
-            let _ = gradient.f_mul_scalar_(factor)?;
+        for gradient in self.gradients() {
+            *gradient = gradient.f_mul_scalar(factor)?;
         }
         Ok(())
     }
 
-    /// Of the weights that the last batches reached; the others have none.
-    fn gradients(&self) -> Result<Vec<Tensor>, TchError> {
-        let mut gradients = Vec::new();
-        for moving in &self.weights {
-            gradients.push(moving.weight.f_grad()?);
-        }
-        gradients.retain(Tensor::defined);
-        Ok(gradients)
+    fn gradients(&mut self) -> impl Iterator<Item = &mut Tensor> {
+        self.buckets.iter_mut().filter_map(|bucket| bucket.gradient.as_mut())
     }
 
     /// Moves every weight by its gradient and forgets the gradients.
     pub fn step(&mut self, learning_rate: f64) -> Result<(), TchError> {
         let _no_gradients = tch::no_grad_guard();
         self.moves += 1;
-        for moving in &mut self.weights {
-            let mut gradient = moving.weight.f_grad()?;
-            if !gradient.defined() {
-                continue;
-            }
-            let decay = if moving.decays { self.weight_decay } else { 0.0 };
-            match (self.rule, moving.moments.as_mut_slice()) {
+        for bucket in &mut self.buckets {
+            let Some(gradient) = bucket.gradient.take() else { continue };
+            let decay = if bucket.decays { self.weight_decay } else { 0.0 };
+            match (self.rule, bucket.moments.as_mut_slice()) {
                 (OptimiserConfig::Sgd { momentum, nesterov }, [velocity]) => {
                     let rule = sgd::Sgd { momentum, nesterov, decay, learning_rate };
-                    rule.advance(&mut moving.weight, velocity, &gradient)?;
+                    rule.advance(&mut bucket.weight, velocity, &gradient)?;
                 }
                 (OptimiserConfig::AdamW { betas, epsilon }, [mean, square]) => {
                     let rule = adamw::AdamW { betas, epsilon, decay, learning_rate, moves: self.moves };
-                    rule.advance(&mut moving.weight, mean, square, &gradient)?;
+                    rule.advance(&mut bucket.weight, mean, square, &gradient)?;
                 }
                 // `moments` gives each rule as many as it asks for.
                 _ => {}
             }
-            let _ = gradient.f_zero_()?;
         }
         Ok(())
     }

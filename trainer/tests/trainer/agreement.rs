@@ -1,12 +1,12 @@
 //! Every operator computes what ONNX Runtime computes.
 
-use crate::support::{LIBTORCH, PROGRAM, fixtures};
+use crate::support::{LIBTORCH, PROGRAM, device, fixtures};
 use gleaner::onnx::Model;
 use gleaner_trainer::graph::Program;
 use gleaner_trainer::npy::{self, Array, Elements};
 use std::path::{Path, PathBuf};
 use std::process::Command;
-use tch::{Device, Tensor};
+use tch::Tensor;
 
 fn floats(array: &Array) -> &[f32] {
     match &array.elements {
@@ -17,9 +17,9 @@ fn floats(array: &Array) -> &[f32] {
 
 fn forward(model: &Path, input: &Array) -> (Vec<i64>, Vec<f32>) {
     let model = Model::read(model).unwrap();
-    let program = Program::new(&model, Device::Cpu).unwrap();
+    let program = Program::new(&model, device()).unwrap();
     let shape: Vec<i64> = input.shape.iter().map(|&extent| extent as i64).collect();
-    let images = Tensor::from_slice(floats(input)).reshape(&shape);
+    let images = Tensor::from_slice(floats(input)).reshape(&shape).to_device(device());
     let outputs = tch::no_grad(|| program.evaluate(&[("image", images)])).unwrap();
     let output = &outputs[0].1;
     (output.size(), gleaner_trainer::state::values(output).unwrap())

@@ -3,13 +3,14 @@
 //! Every case that is made of operators that the trainer knows is run, unless one of the rules below says why it is not
 //! applicable. What came of each stands in tests/conformance.md, and must stand there.
 
+use crate::support::device;
 use gleaner::onnx::{ElementType, Model, proto::NodeProto, proto::TensorProto};
 use gleaner_trainer::graph::{Program, operators, value};
 use prost::Message;
 use std::collections::{BTreeMap, BTreeSet};
 use std::fmt::Write;
 use std::path::{Path, PathBuf};
-use tch::{Device, Kind, Tensor};
+use tch::{Kind, Tensor};
 
 /// As ONNX's own runner compares.
 const RELATIVE: f64 = 1e-3;
@@ -110,7 +111,7 @@ fn judge(case: &Path, model: &Model) -> Verdict {
     if model.graph().node.iter().any(trains) {
         return Verdict::NotApplicable(TRAINING.to_owned());
     }
-    let program = match Program::new(model, Device::Cpu) {
+    let program = match Program::new(model, device()) {
         Ok(program) => program,
         Err(error) => {
             let error = error.to_string();
@@ -143,7 +144,9 @@ fn run(case: &Path, model: &Model, program: &Program) -> Result<(), String> {
     let data = case.join("test_data_set_0");
     let mut feeds = Vec::new();
     for (number, name) in program.inputs().iter().enumerate() {
-        feeds.push((name.as_str(), read(&data.join(format!("input_{number}.pb")))?));
+        let fed = read(&data.join(format!("input_{number}.pb")))?;
+        let floats = matches!(fed.kind(), Kind::Float | Kind::Double);
+        feeds.push((name.as_str(), if floats { fed.to_device(device()) } else { fed }));
     }
     let outputs = tch::no_grad(|| program.evaluate(&feeds)).map_err(|error| error.to_string())?;
     assert_eq!(outputs.len(), model.outputs().len());

@@ -1,11 +1,11 @@
 //! One operation for several nodes, and results written over what nobody needs any more, change nothing but the last bits.
 
-use crate::support::fixtures;
+use crate::support::{device, fixtures};
 use gleaner::onnx::{Classifier, Model};
 use gleaner_trainer::graph::{Graph, Mode, Program};
 use gleaner_trainer::npy::{self, Elements};
 use std::path::Path;
-use tch::{Device, Kind, Tensor};
+use tch::{Kind, Tensor};
 
 const TOLERANCE: f64 = 1e-5;
 
@@ -13,7 +13,7 @@ fn array(path: &Path) -> Tensor {
     let array = npy::read(path).unwrap();
     let shape: Vec<i64> = array.shape.iter().map(|&extent| extent as i64).collect();
     match &array.elements {
-        Elements::Floats(values) => Tensor::from_slice(values).reshape(&shape),
+        Elements::Floats(values) => Tensor::from_slice(values).reshape(&shape).to_device(device()),
         Elements::Integers(_) => panic!("integers"),
     }
 }
@@ -27,7 +27,7 @@ fn difference(found: &Tensor, expected: &Tensor) -> f64 {
 fn with_gradient(image: &Tensor, compute: impl Fn(&Tensor) -> Tensor) -> (Tensor, Tensor) {
     let image = image.copy().set_requires_grad(true);
     let numbers = compute(&image);
-    let weights = Tensor::arange(numbers.numel() as i64, (Kind::Float, Device::Cpu)).reshape(numbers.size());
+    let weights = Tensor::arange(numbers.numel() as i64, (Kind::Float, device())).reshape(numbers.size());
     (numbers * weights.sin()).sum(Kind::Float).backward();
     (tch::no_grad(|| compute(&image)), image.grad())
 }
@@ -41,8 +41,8 @@ fn what_is_computed_in_one_go_equals_its_nodes_and_onnx_runtime() {
         let model = Model::read(&fixtures().join(&name)).unwrap();
         let image = array(&fixtures().join(format!("{case}.input.npy")));
         let expected = array(&fixtures().join(format!("{case}.expected.npy")));
-        let graph = Graph::new(&model, &Classifier::of(&model).unwrap(), Device::Cpu).unwrap();
-        let program = Program::new(&model, Device::Cpu).unwrap();
+        let graph = Graph::new(&model, &Classifier::of(&model).unwrap(), device()).unwrap();
+        let program = Program::new(&model, device()).unwrap();
         for mode in [Mode::Evaluate, Mode::Train] {
             let (found, gradient) = with_gradient(&image, |image| graph.logits(image, mode).unwrap());
             assert!(difference(&found, &expected) < TOLERANCE, "{case}: {found} instead of {expected}");
@@ -61,12 +61,12 @@ fn attention_in_fewer_bits_takes_what_was_normalised_in_all_of_them() {
     let model = Model::read(&fixtures().join(format!("{case}.onnx"))).unwrap();
     let image = array(&fixtures().join(format!("{case}.input.npy")));
     let expected = array(&fixtures().join(format!("{case}.expected.npy")));
-    let graph = Graph::new(&model, &Classifier::of(&model).unwrap(), Device::Cpu).unwrap().narrow();
+    let graph = Graph::new(&model, &Classifier::of(&model).unwrap(), device()).unwrap().narrow();
     let (found, gradient) = with_gradient(&image, |image| graph.logits(image, Mode::Train).unwrap());
     // A bfloat16 has 8 significant bits, and a few of them are lost on the way.
     let apart = difference(&found, &expected);
     assert!(apart > 1e-5 && apart < 0.03, "{apart}: {found} instead of {expected}");
-    let wide = Graph::new(&model, &Classifier::of(&model).unwrap(), Device::Cpu).unwrap();
+    let wide = Graph::new(&model, &Classifier::of(&model).unwrap(), device()).unwrap();
     let (_, wanted) = with_gradient(&image, |image| wide.logits(image, Mode::Train).unwrap());
     assert!(difference(&gradient, &wanted) < 0.1, "gradient {gradient} instead of {wanted}");
 }

@@ -52,7 +52,7 @@ fn batches(run: &Run, augment: Augment, cache: &Arc<Cache>, threads: usize) -> (
         seed: 3,
         epoch: 2,
     };
-    let mut loader = Loader::start(samples(run), recipe).unwrap();
+    let mut loader = Loader::start(samples(run), recipe, |batch| batch).unwrap();
     let batches = std::iter::from_fn(|| loader.next_batch()).collect();
     (batches, loader.finish().unwrap())
 }

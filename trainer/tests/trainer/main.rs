@@ -8,6 +8,7 @@
 mod accumulate;
 mod agreement;
 mod beside;
+mod buckets;
 mod checker;
 mod conformance;
 mod doorstep;

@@ -127,8 +127,8 @@ fn how_channels_lie_in_memory_is_a_matter_of_rounding() {
         Model::read(&run.path(to)).unwrap()
     };
     let (last, first) = (trained("last.onnx", "true"), trained("first.onnx", "false"));
-    trained("auto.onnx", "auto");
-    assert_eq!(run.bytes("auto.onnx"), run.bytes("last.onnx"), "on a processor they come last");
+    run.trained("start.onnx", "unsaid.onnx", 1, &[]);
+    assert_eq!(run.bytes("unsaid.onnx"), run.bytes("last.onnx"), "they come last");
     // Sums come in another order.
     assert_ne!(run.bytes("first.onnx"), run.bytes("last.onnx"));
     for initializer in &first.graph().initializer {

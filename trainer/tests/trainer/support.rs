@@ -3,11 +3,17 @@
 use gleaner::onnx::Model;
 use std::path::{Path, PathBuf};
 use std::process::{Command, Output};
+use tch::Device;
 
 pub const PROGRAM: &str = env!("CARGO_BIN_EXE_gleaner-trainer");
 
 /// Where the engine finds libtorch in tests.
 pub const LIBTORCH: &str = env!("GLEANER_BUILT_AGAINST");
+
+/// Where the trainer computes: on a GPU, if there is one.
+pub fn device() -> Device {
+    gleaner_trainer::device::choose()
+}
 
 pub fn fixtures() -> PathBuf {
     Path::new(env!("CARGO_MANIFEST_DIR")).join("tests/fixtures")

@@ -39,7 +39,7 @@ fn attend(_: &mut Reader<'_>) -> Result<Compute, Refusal> {
                     scale *= factor.f_reshape(1)?.f_double_value(&[0])?;
                     Ok(tensor.shallow_clone())
                 }
-                Some(factor) => Ok(tensor.f_mul(factor)?),
+                Some(factor) => Ok(tensor.f_mul(&factor.f_to_device(tensor.device())?)?),
             }
         };
         let (query, key) = (scaled(0, 4)?, scaled(1, 5)?);

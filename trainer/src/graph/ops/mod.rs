@@ -213,11 +213,15 @@ pub(super) fn known() -> Vec<&'static str> {
     OPERATORS.iter().map(|(name, _)| *name).collect()
 }
 
-/// Whether only the first input of the operator is data, and what follows is lists of integers or an index.
-pub(super) fn reads_lists(name: &str) -> bool {
+/// How many of the operator's first inputs are data. What follows is lists of integers, an index, or a factor.
+pub(super) fn data_inputs(name: &str) -> usize {
     let of_lists =
         ["ConstantOfShape", "Expand", "Gather", "Pad", "Range", "Reshape", "Slice", "Split", "Squeeze", "Tile"];
-    of_lists.contains(&name) || name == "Unsqueeze" || name.starts_with("Reduce")
+    match name {
+        "Attend" => 4,
+        _ if of_lists.contains(&name) || name == "Unsqueeze" || name.starts_with("Reduce") => 1,
+        _ => usize::MAX,
+    }
 }
 
 /// Brings an axis that may count from the end into `0..rank`.

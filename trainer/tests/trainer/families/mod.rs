@@ -6,7 +6,7 @@ mod recipe;
 
 use crate::checker::assert_accepted;
 use crate::round_trip::{by_onnx_runtime, by_trainer};
-use crate::support::{Run, fixtures};
+use crate::support::{Run, device, fixtures};
 use expected::{Expected, Sketch};
 use gleaner::onnx::training::{Role, untie};
 use gleaner::onnx::{Classifier, Model};
@@ -15,7 +15,7 @@ use gleaner_trainer::loss::weighted_cross_entropy;
 use gleaner_trainer::state;
 use recipe::Recipe;
 use std::collections::{BTreeMap, BTreeSet};
-use tch::{Device, Kind, Tensor};
+use tch::{Kind, Tensor};
 
 /// Of a gradient's norm.
 const GRADIENT: f64 = 1e-3;
@@ -48,9 +48,10 @@ fn agrees(family: &str, exporter: &str) {
 
     let mut model = Model::read(&run.path("start.onnx")).unwrap();
     untie(&mut model);
-    let mut graph = Graph::new(&model, &Classifier::of(&model).unwrap(), Device::Cpu).unwrap();
+    let mut graph = Graph::new(&model, &Classifier::of(&model).unwrap(), device()).unwrap();
     graph.lay_out(true).unwrap();
-    let images = Tensor::from_slice(&expected.images).reshape(expected.shape.map(|extent| extent as i64));
+    let images =
+        Tensor::from_slice(&expected.images).reshape(expected.shape.map(|extent| extent as i64)).to_device(device());
     let logits = tch::no_grad(|| graph.logits(&images, Mode::Evaluate)).unwrap();
     assert_same(&state::values(&logits).unwrap(), &expected.logits, "the trainer and PyTorch");
     let moved = trains_as_pytorch(&model, &graph, &images, &expected);
@@ -61,8 +62,8 @@ fn agrees(family: &str, exporter: &str) {
 /// weights whose gradients are not zero.
 fn trains_as_pytorch(model: &Model, graph: &Graph, images: &Tensor, expected: &Expected) -> Vec<String> {
     let count = expected.shape[0] as i64;
-    let labels = Tensor::arange(count, (Kind::Int64, Device::Cpu)).remainder(CLASSES as i64);
-    let weights = Tensor::ones([count], (Kind::Float, Device::Cpu));
+    let labels = Tensor::arange(count, (Kind::Int64, device())).remainder(CLASSES as i64);
+    let weights = Tensor::ones([count], (Kind::Float, device()));
     let loss = weighted_cross_entropy(&graph.logits(images, Mode::Train).unwrap(), &labels, &weights, 0.0).unwrap();
     loss.backward();
     assert!((loss.double_value(&[]) - expected.loss).abs() < 1e-4 * expected.loss, "{loss} and {}", expected.loss);
