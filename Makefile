@@ -26,7 +26,7 @@ FUZZ_SECONDS ?= 600
 CARGO := cargo
 BINARIES := target/release/gleaner target/release/gleaner-trainer
 
-.PHONY: all help runtime build install deb data conformance demo bench-mine bench-cluster bench-pool bench-finds bench-accuracy bench-suspects bench-train bench-learning test fuzz lint clean
+.PHONY: all help runtime build install deb data conformance demo bench-mine bench-cluster bench-pool bench-finds bench-accuracy bench-suspects bench-train bench-train-gpu bench-learning test fuzz lint clean
 
 all: build  ## stage the native libraries and build both programs
 
@@ -79,6 +79,11 @@ bench-train: build bench/venv/torch  ## the training step beside PyTorch's, alon
 	bench/venv/bin/python bench/train_networks.py bench/data/train/graphs
 	$(if $(JPEGS),,bench/venv/bin/python bench/jpegs.py bench/data/jpegs)
 	bench/venv/bin/python bench/train.py $(if $(JPEGS),--jpegs $(JPEGS))
+
+bench-train-gpu: build bench/venv/torch  ## the training step beside PyTorch's on an NVIDIA GPU (make RUNTIME=cuda first)
+	$(CARGO) build --release --locked --package gleaner-trainer --example bench-train
+	bench/venv/bin/python bench/train_networks.py bench/data/train/graphs
+	bench/venv/bin/python bench/train_gpu.py
 
 bench-learning: build data bench/venv/torch  ## a network trained here and by PyTorch with one recipe: test accuracy (hours; goes on where it ended)
 	bench/venv/bin/python bench/learning.py

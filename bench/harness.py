@@ -16,6 +16,8 @@ import sys
 import time
 from pathlib import Path
 
+import gpu
+
 ROOT = Path(__file__).resolve().parent.parent
 RESULTS = ROOT / "bench" / "results"
 README = ROOT / "README.md"
@@ -92,6 +94,7 @@ def machine():
         "cores": len(os.sched_getaffinity(0)),
         "memory_gib": round(memory / 2**20, 1),
         "system": f"{platform.system()} {platform.release()} {platform.machine()}",
+        **({"gpu": gpu.name()} if gpu.name() else {}),
     }
 
 
@@ -107,6 +110,7 @@ def keep(name, results, table, notes=()):
     head, *rows = [f"| {' | '.join(row)} |" for row in table]
     rule = f"|{' --- |' * len(table[0])}"
     where = f"{here['cpu']}, {here['cores']} cores, {here['memory_gib']:.0f} GiB, {record['date']}"
+    where = f"{here['gpu']}, {where}" if "gpu" in here else where
     below = ["", *notes] if notes else []
     text = "\n".join([f"Measured on {where}; `make bench-{name}` measures it anew.", "", head, rule, *rows, *below])
     print(f"\n{text}\n")

@@ -4,8 +4,8 @@
 
 ResNet-18 with the stem for small images learns Fashion-MNIST, all 55,000 images of the pool, and is tested on the 10,000 test
 images. Both sides begin with the same weights, and train by the recipe below; the order of the images is drawn anew by
-each. PyTorch runs in this process, as its documentation shows; ours is `gleaner-trainer step`, once an epoch. Both leave
-ONNX checkpoints, and both are tested by `gleaner score`.
+each. PyTorch runs in this process, as its documentation shows; ours is `gleaner-trainer step`, once an epoch. Both use a GPU
+if there is one, leave ONNX checkpoints, and are tested by `gleaner score`.
 
 A result is a file in bench/results/learning; what is there is not repeated, and of a run that was cut off here the epochs that
 are whole stay. With `--images` only so many are trained on: for a look, such results are not kept.
@@ -25,6 +25,7 @@ from PIL import Image
 from torch import nn
 
 import accuracy_programs as programs
+import gpu
 import harness
 import train_networks
 
@@ -55,7 +56,7 @@ def main():
             model = train(folder, seed, rows, options)
             accuracy, _ = programs.by_class(arguments(folder, seed, options.threads), model, FASHION / "test.txt")
             result = {"accuracy": accuracy, "epochs": options.epochs, "seconds": time.monotonic() - began,
-                      "threads": options.threads}
+                      "threads": options.threads, "gpu": gpu.name()}
             print(f"{name}, seed {seed}: {100 * accuracy:.2f} %, {result['seconds']:.0f} s", flush=True)
             if not options.images:
                 RESULTS.mkdir(parents=True, exist_ok=True)
@@ -122,15 +123,16 @@ def by_gleaner(folder, seed, rows, options):
 
 def by_pytorch(folder, seed, rows, options):
     torch.set_num_threads(options.threads)
-    made, final = begin(folder, seed), folder / "final.onnx"
+    device = "cuda" if torch.cuda.is_available() else "cpu"
+    made, final = begin(folder, seed).to(device), folder / "final.onnx"
     # The rule of gleaner's trainer: biases and normalisation do not decay.
     weights = [weight for weight in made.parameters() if weight.dim() > 1]
     others = [weight for weight in made.parameters() if weight.dim() <= 1]
     optimiser = torch.optim.SGD([{"params": weights, "weight_decay": DECAY}, {"params": others, "weight_decay": 0}],
                                 lr=RATE, momentum=MOMENTUM)
     pixels = numpy.stack([numpy.asarray(Image.open(path)) for path, _ in rows])
-    images = (torch.from_numpy(pixels).unsqueeze(1).float() / 255 - MEAN) / DEVIATION
-    labels = torch.tensor([label for _, label in rows])
+    images = ((torch.from_numpy(pixels).unsqueeze(1).float() / 255 - MEAN) / DEVIATION).to(device)
+    labels = torch.tensor([label for _, label in rows]).to(device)
     planned, kept = len(rows) * options.epochs, folder / "kept.pt"
     first = 0
     if kept.exists():
@@ -151,7 +153,7 @@ def by_pytorch(folder, seed, rows, options):
         torch.save({"epoch": epoch, "network": made.state_dict(), "optimiser": optimiser.state_dict()},
                    kept.with_suffix(".part"))
         kept.with_suffix(".part").rename(kept)
-    export(made, final)
+    export(made.cpu(), final)
     return final
 
 

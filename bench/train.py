@@ -27,7 +27,8 @@ import train_networks
 PROGRAM = ROOT / "target/release/examples/bench-train"
 TRAINER = ROOT / "target/release/gleaner-trainer"
 # What `gleaner-trainer` gives its engine on the way (trainer/src/doorstep.rs).
-SURROUNDINGS = {"LD_LIBRARY_PATH": str(ROOT / "runtime/libtorch/lib"), "GOMP_SPINCOUNT": "10000", "MALLOC_MMAP_MAX_": "0",
+SEARCH = ":".join(filter(None, [str(ROOT / "runtime/libtorch/lib"), os.environ.get("LD_LIBRARY_PATH")]))
+SURROUNDINGS = {"LD_LIBRARY_PATH": SEARCH, "GOMP_SPINCOUNT": "10000", "MALLOC_MMAP_MAX_": "0",
                 "MALLOC_TRIM_THRESHOLD_": "17179869184"}
 DATA = ROOT / "bench/data"
 GRAPHS = DATA / "train/graphs"
@@ -146,8 +147,8 @@ def compare(rows, what, ours, other, theirs):
 
 def gleaner(name, threads):
     _, channels, side, batch = train_networks.NETWORKS[name]
-    return Contender("gleaner step", [PROGRAM, train_networks.graph(GRAPHS, name), channels, side, batch, threads],
-                     SURROUNDINGS)
+    return Contender("gleaner step",
+                     [PROGRAM, train_networks.graph(GRAPHS, name), channels, side, batch, threads, "fp32"], SURROUNDINGS)
 
 
 def python(mode, name, threads, layout, *source):
