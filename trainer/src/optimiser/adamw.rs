@@ -27,8 +27,7 @@ impl AdamW {
             let _ = weight.f_mul_scalar_(1.0 - self.learning_rate * self.decay)?;
         }
         let _ = mean.f_lerp_(gradient, 1.0 - first)?;
-        let mut fresh = gradient.f_square()?;
-        let _ = square.f_mul_scalar_(second)?.f_add_(&fresh.f_mul_scalar_(1.0 - second)?)?;
+        let _ = square.f_lerp_(&gradient.f_square()?, 1.0 - second)?;
         // What is missing in the means after so few moves.
         let moves = self.moves as f64;
         let (missing, missing_square) = (1.0 - first.powf(moves), 1.0 - second.powf(moves));

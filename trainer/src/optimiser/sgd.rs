@@ -20,22 +20,22 @@ impl Sgd {
         velocity: &mut Tensor,
         gradient: &Tensor,
     ) -> Result<(), TchError> {
-        let _ = velocity.f_mul_scalar_(self.momentum)?.f_add_(gradient)?;
-        let decay = (self.decay != 0.0).then(|| weight.f_mul_scalar(self.decay)).transpose()?;
-        if let Some(decay) = &decay {
-            let _ = velocity.f_add_(decay)?;
+        let number = |number: f64| Tensor::f_full([0i64; 0], number, (weight.kind(), weight.device()));
+        let (momentum, decay, back) = (number(self.momentum)?, number(self.decay)?, number(-self.learning_rate)?);
+        // A product and a sum at a time: more passes over the weights would take longer than the arithmetic.
+        let _ = gradient.f_addcmul_out(velocity, velocity, &momentum)?;
+        if self.decay != 0.0 {
+            let _ = velocity.f_addcmul_(weight, &decay)?;
         }
-        let change = if self.nesterov {
-            let mut ahead = velocity.f_mul_scalar(self.momentum)?;
-            let _ = ahead.f_add_(gradient)?;
-            if let Some(decay) = &decay {
-                let _ = ahead.f_add_(decay)?;
-            }
-            ahead.f_mul_scalar_(self.learning_rate)?
-        } else {
-            velocity.f_mul_scalar(self.learning_rate)?
-        };
-        let _ = weight.f_sub_(&change)?;
+        if !self.nesterov {
+            let _ = weight.f_addcmul_(velocity, &back)?;
+            return Ok(());
+        }
+        let mut ahead = gradient.f_addcmul(velocity, &momentum)?;
+        if self.decay != 0.0 {
+            let _ = ahead.f_addcmul_(weight, &decay)?;
+        }
+        let _ = weight.f_addcmul_(&ahead, &back)?;
         Ok(())
     }
 }
