@@ -9,6 +9,19 @@ use tch::{Kind, Tensor};
 
 const TOLERANCE: f64 = 1e-5;
 
+/// The fixtures whose nodes are computed in one go. Of `fuse-linear`, which is as well, only the order of its sums is left to
+/// libtorch.
+const IN_ONE_GO: [&str; 8] = [
+    "fuse-attention",
+    "fuse-attention-masked",
+    "fuse-attention-normalised",
+    "fuse-attention-scaled",
+    "fuse-attention-scaled-by-columns",
+    "fuse-gelu",
+    "fuse-gelu-half-first",
+    "fuse-silu",
+];
+
 fn array(path: &Path) -> Tensor {
     let array = npy::read(path).unwrap();
     let shape: Vec<i64> = array.shape.iter().map(|&extent| extent as i64).collect();
@@ -47,7 +60,11 @@ fn what_is_computed_in_one_go_equals_its_nodes_and_onnx_runtime() {
             let (found, gradient) = with_gradient(&image, |image| graph.logits(image, mode).unwrap());
             assert!(difference(&found, &expected) < TOLERANCE, "{case}: {found} instead of {expected}");
             let nodes = |image: &Tensor| program.evaluate(&[("image", image.shallow_clone())]).unwrap().remove(0).1;
-            let (_, wanted) = with_gradient(&image, nodes);
+            let (plain, wanted) = with_gradient(&image, nodes);
+            // Node by node it is rounded otherwise; where nothing is computed in one go, it is the same to the bit.
+            if case != "fuse-linear" {
+                assert_eq!(plain != found, IN_ONE_GO.contains(&case), "{case}: {found} and by its nodes {plain}");
+            }
             assert!(difference(&gradient, &wanted) < TOLERANCE, "{case}: gradient {gradient} instead of {wanted}");
         }
         cases += 1;
