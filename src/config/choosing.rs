@@ -54,8 +54,9 @@ pub struct ClusterConfig {
 pub struct ExtrasConfig {
     /// Share of them, in [0, 1].
     pub share: f64,
-    /// Each one weighs 1 over the probability of being chosen, to this power, in [0, 1]: 0 = as much as any other.
-    pub exponent: f64,
+    /// Each one weighs 1 over the probability of being chosen, to this power, in [0, 1]: 0 = as much as any other. By itself
+    /// 0, but 1 while suspects are kept out in a long run.
+    pub exponent: OrAuto<f64>,
 }
 
 /// What classes of few images are to have.

@@ -41,7 +41,7 @@ pub(super) fn config(root: &Section<'_>) -> Config {
         cluster: root.section("cluster", cluster),
         extras: root.section("extras", |s| ExtrasConfig {
             share: s.number("share", 0.15, SHARE),
-            exponent: s.number("exponent", 0.0, SHARE),
+            exponent: s.or_auto("exponent", |node| node.number(SHARE)),
         }),
         classes: root.section("classes", |s| ClassesConfig { floor: s.number("floor", 0.0, SHARE) }),
         suspects: root.section("suspects", suspects),

@@ -101,6 +101,27 @@ fn suspects_are_kept_out(others: &str, stratum: &str) {
 }
 
 #[test]
+fn what_is_known_stands_for_all_of_its_kind_once_suspects_are_kept_out() {
+    let workshop = workshop("", &[skilled()]);
+    let config = workshop.read("config.yaml");
+    workshop.write("config.yaml", config.replace("extras: {share: 0}", "extras: {share: 0.25}"));
+    run(&workshop, 3);
+    let weights = |epoch| {
+        let of = |stratum: &str| {
+            let lines = list(&workshop, epoch).into_iter().filter(|line| line.stratum == stratum);
+            lines.map(|line| line.weight.to_string()).collect::<BTreeSet<String>>()
+        };
+        (of("mined"), of("extra"))
+    };
+    let one = |weight: &str| BTreeSet::from([weight.to_owned()]);
+    // Two models must have scored an image before it is suspected.
+    assert_eq!(workshop.status()["epochs"][1]["kept_out"], 0);
+    assert_eq!(weights(1), (one("1"), one("1")));
+    assert!(workshop.status()["epochs"][2]["kept_out"].as_u64() > Some(0));
+    assert_eq!(weights(2), (one("1"), one("4")));
+}
+
+#[test]
 fn a_class_of_which_most_are_suspected_is_spared() {
     let workshop = workshop("suspects: {keep_out: 0.01}\n", &[skilled()]);
     // What is a bag (8) or a boot (9) is said to be a shirt (6) as well.

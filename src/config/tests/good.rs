@@ -53,7 +53,7 @@ fn the_least_config_has_the_documented_defaults() {
         duplicates: 0.1,
     };
     assert_eq!(config.cluster, cluster);
-    assert_eq!(config.extras, ExtrasConfig { share: 0.15, exponent: 0.0 });
+    assert_eq!(config.extras, ExtrasConfig { share: 0.15, exponent: OrAuto::Auto });
     assert_eq!(config.classes, ClassesConfig { floor: 0.0 });
     let suspects = SuspectsConfig {
         p_label: 0.04,
