@@ -97,7 +97,9 @@ impl Pass<'_> {
         while let Some(feed) = loader.next_batch() {
             number += 1;
             outcome.waited += asked.elapsed().as_secs_f64();
-            let feed = feed.with_context(|| format!("batch {number}"))?;
+            let most = usize::try_from(self.recipe.batch)?;
+            let feed =
+                feed.map_err(|error| memory::explain(error.into(), most)).with_context(|| format!("batch {number}"))?;
             let images = feed.batch.len();
             let share = gather.add(images);
             outcome.learning_rate = self.schedule.rate(gather.before(), gather.images());
