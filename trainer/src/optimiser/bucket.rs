@@ -27,8 +27,8 @@ pub struct Bucket {
     pub decays: bool,
     /// Of the weights, in the order of their numbers in memory; none before the first backward pass after a move.
     pub gradient: Option<Tensor>,
-    /// The orders of dimensions in which the weights lie, if they are several.
-    orders: Vec<Vec<i64>>,
+    /// How the weights lie, if they are several.
+    forms: Vec<Form>,
 }
 
 /// A weight for a bucket: its place, itself and its moments.
@@ -65,16 +65,16 @@ impl Bucket {
         if let [(_, weight, moments)] = members.as_mut_slice() {
             let moments = moments.iter().map(Tensor::shallow_clone).collect();
             let weight = weight.shallow_clone();
-            return Ok(Self { members: places, weight, moments, decays, gradient: None, orders: Vec::new() });
+            return Ok(Self { members: places, weight, moments, decays, gradient: None, forms: Vec::new() });
         }
-        let orders = members.iter().map(|(_, weight, _)| order(weight)).collect();
+        let forms: Vec<Form> = members.iter().map(|(_, weight, _)| Form::of(weight)).collect();
         let count = members.first().map_or(0, |(_, _, moments)| moments.len());
-        let weight = join(members.iter_mut().map(|(_, weight, _)| &mut **weight))?;
+        let weight = join(members.iter_mut().map(|(_, weight, _)| &mut **weight), &forms)?;
         let mut moments = Vec::new();
         for number in 0..count {
-            moments.push(join(members.iter_mut().filter_map(|(_, _, moments)| moments.get_mut(number)))?);
+            moments.push(join(members.iter_mut().filter_map(|(_, _, moments)| moments.get_mut(number)), &forms)?);
         }
-        Ok(Self { members: places, weight, moments, decays, gradient: None, orders })
+        Ok(Self { members: places, weight, moments, decays, gradient: None, forms })
     }
 
     /// Adds the gradients of its weights, one for each, to what it holds.
@@ -82,7 +82,7 @@ impl Bucket {
         let fresh = match <[Tensor; 1]>::try_from(gradients) {
             Ok([gradient]) => gradient,
             Err(gradients) => {
-                let flat = gradients.iter().zip(&self.orders).map(|(gradient, order)| flat(gradient, order));
+                let flat = gradients.iter().zip(&self.forms).map(|(gradient, form)| form.flat(gradient));
                 in_a_row(flat.collect::<Result<_, _>>()?)?
             }
         };
@@ -95,14 +95,14 @@ impl Bucket {
     }
 }
 
-/// Moves tensors into one stretch of memory, each in the order in which its numbers lie, and returns all of it as a vector.
-fn join<'a>(tensors: impl Iterator<Item = &'a mut Tensor>) -> Result<Tensor, TchError> {
+/// Moves tensors into one stretch of memory, each in the form of its weight, and returns all of it as a vector.
+fn join<'a>(tensors: impl Iterator<Item = &'a mut Tensor>, forms: &[Form]) -> Result<Tensor, TchError> {
     let tensors: Vec<&mut Tensor> = tensors.collect();
-    let flat: Vec<Tensor> = tensors.iter().map(|tensor| flat(tensor, &order(tensor))).collect::<Result<_, _>>()?;
-    let all = in_a_row(flat)?;
+    let flat = tensors.iter().zip(forms).map(|(tensor, form)| form.flat(tensor));
+    let all = in_a_row(flat.collect::<Result<_, _>>()?)?;
     let mut from = 0;
-    for tensor in tensors {
-        let part = all.f_as_strided(tensor.size(), tensor.stride(), from as i64)?;
+    for (tensor, form) in tensors.into_iter().zip(forms) {
+        let part = all.f_as_strided(tensor.size(), &form.strides, from as i64)?;
         tensor.f_set_data(&part)?;
         from += tensor.numel().next_multiple_of(ALIGNMENT);
     }
@@ -124,15 +124,24 @@ fn in_a_row(vectors: Vec<Tensor>) -> Result<Tensor, TchError> {
     Tensor::f_cat(&pieces, 0)
 }
 
-/// The dimensions of a tensor, those first of which a step leads furthest in memory.
-fn order(tensor: &Tensor) -> Vec<i64> {
-    let strides = tensor.stride();
-    let mut order: Vec<i64> = (0..strides.len() as i64).collect();
-    order.sort_by_key(|&axis| strides.get(axis as usize).map(|&stride| std::cmp::Reverse(stride)));
-    order
+/// How the numbers of a weight lie in memory.
+#[derive(Debug)]
+struct Form {
+    strides: Vec<i64>,
+    /// The dimensions, those first of which a step leads furthest.
+    order: Vec<i64>,
 }
 
-/// A tensor's numbers with its dimensions in this order; where they lie in it, they stay there.
-fn flat(tensor: &Tensor, order: &[i64]) -> Result<Tensor, TchError> {
-    tensor.f_permute(order)?.f_reshape([-1])
+impl Form {
+    fn of(weight: &Tensor) -> Self {
+        let strides = weight.stride();
+        let mut order: Vec<i64> = (0..strides.len() as i64).collect();
+        order.sort_by_key(|&axis| strides.get(axis as usize).map(|&stride| std::cmp::Reverse(stride)));
+        Self { strides, order }
+    }
+
+    /// The numbers of a tensor of the weight's shape in this order; where they lie in it, they stay there.
+    fn flat(&self, tensor: &Tensor) -> Result<Tensor, TchError> {
+        tensor.f_permute(&self.order)?.f_reshape([-1])
+    }
 }

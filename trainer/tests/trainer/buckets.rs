@@ -19,7 +19,7 @@ fn filled(weights: &mut [Tensor], moments: &mut [[Tensor; 1]]) -> Vec<Bucket> {
 }
 
 fn moments_of(weights: &[Tensor]) -> Vec<[Tensor; 1]> {
-    weights.iter().map(|weight| [weight * 2.0]).collect()
+    weights.iter().map(|weight| [(weight * 2.0).contiguous()]).collect()
 }
 
 /// Of 3 x 2 pixels in 5 x 7 channels, which lie side by side.
@@ -49,6 +49,7 @@ fn weights_and_moments_keep_their_values_and_move_with_their_bucket() {
         let distance = weight.data_ptr() as usize - bucket.weight.data_ptr() as usize;
         assert!(distance.is_multiple_of(4 * ALIGNMENT), "weight {number} lies {distance} bytes from the first");
     }
+    assert_eq!(bucket.moments[0], &bucket.weight * 2.0, "each number's moment lies where the number does");
     let [mut all, mut all_moments] = [bucket.weight.shallow_clone(), bucket.moments[0].shallow_clone()];
     let (_, _) = (all.g_add_scalar_(1.0), all_moments.g_add_scalar_(3.0));
     for (number, (weight, before)) in weights.iter().zip(&before).enumerate() {
