@@ -51,7 +51,7 @@ fn main() -> anyhow::Result<()> {
     let images: Vec<f32> = (0..count).map(|index| draws.unit(index as u64) as f32 * 2.0 - 1.0).collect();
     let labels: Vec<i64> = (0..*batch).map(|index| index as i64 % 10).collect();
     let shape = [*batch as i64, *channels as i64, *side as i64, *side as i64];
-    let loaded = Batch { images, labels, weights: vec![1.0; *batch], rows: Vec::new() };
+    let loaded = Batch { images, labels, weights: vec![1.0; *batch], rows: Vec::new(), closes: true };
     let feed = Feed::of(loaded, &shape, device)?;
     println!("ready");
     for line in std::io::stdin().lock().lines() {

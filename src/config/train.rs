@@ -13,7 +13,7 @@ use std::ops::Bound;
 /// The built-in trainer's settings.
 #[derive(Clone, Debug, PartialEq, serde::Serialize)]
 pub struct TrainConfig {
-    /// Images a forward pass; at least 1.
+    /// The most images a forward pass; at least 1.
     pub batch: u32,
     /// Batches whose gradients move the weights together; at least 1.
     pub accumulate: u32,

@@ -5,9 +5,8 @@
 ///
 /// libtorch adds up gradients by itself. Each batch's loss is a mean over its own images; counted in means over
 /// the first batch, a sum of such losses has only to be scaled once, and a group of one batch not at all.
-#[derive(Debug)]
+#[derive(Debug, Default)]
 pub struct Gather {
-    most: usize,
     before: usize,
     batches: usize,
     first: usize,
@@ -15,9 +14,9 @@ pub struct Gather {
 }
 
 impl Gather {
-    /// Groups of `most` batches; at least 1.
-    pub fn new(most: usize) -> Self {
-        Self { most, before: 0, batches: 0, first: 0, images: 0 }
+    /// At the beginning of an epoch.
+    pub fn new() -> Self {
+        Self::default()
     }
 
     /// Takes a batch of so many images in, and says what to multiply its loss with before the backward pass.
@@ -28,11 +27,6 @@ impl Gather {
         self.batches += 1;
         self.images += images;
         images as f64 / self.first as f64
-    }
-
-    /// Whether it is time to move the weights.
-    pub fn is_full(&self) -> bool {
-        self.batches >= self.most
     }
 
     /// Whether no batch is waiting for a move.
@@ -54,7 +48,7 @@ impl Gather {
     /// over all its images.
     pub fn finish(&mut self) -> f64 {
         let factor = self.first as f64 / self.images as f64;
-        *self = Self { before: self.before + self.images, ..Self::new(self.most) };
+        *self = Self { before: self.before + self.images, ..Self::default() };
         factor
     }
 }

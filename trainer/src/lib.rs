@@ -13,6 +13,7 @@
 //! | [`cli`] | the command line |
 //! | [`manifest`] | what an epoch trains on |
 //! | [`loader`] | image files to batches, in the background |
+//! | [`sizes`] | how many images each batch has |
 //! | [`feed`] | a batch as tensors, on its way to the graph |
 //! | [`graph`] | the ONNX graph as a trainable module, and which weights train |
 //! | [`mixing`] | mixup and CutMix |
@@ -62,6 +63,7 @@ pub mod pass;
 pub mod schedule;
 pub mod scores;
 pub mod setup;
+pub mod sizes;
 pub mod state;
 pub mod step;
 pub mod stored;

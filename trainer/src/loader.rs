@@ -1,6 +1,7 @@
 //! Image files to batches, decoded in the background while the step computes.
 
 use crate::manifest::Sample;
+use crate::sizes::{Size, sizes};
 use gleaner::cache::Cache;
 use gleaner::draw::{Draws, Stream};
 use gleaner::pixels::{Augment, Layout, Normaliser, PixelError, Preprocess};
@@ -25,6 +26,8 @@ pub struct Batch {
     pub weights: Vec<f32>,
     /// Their places among the samples.
     pub rows: Vec<u32>,
+    /// Whether it is the last of the batches that move the weights together.
+    pub closes: bool,
 }
 
 impl Batch {
@@ -40,25 +43,10 @@ impl Batch {
 
     /// Puts the images of another behind its own.
     fn append(&mut self, mut other: Batch) {
-        if self.is_empty() {
-            *self = other;
-            return;
-        }
         self.images.append(&mut other.images);
         self.labels.append(&mut other.labels);
         self.weights.append(&mut other.weights);
         self.rows.append(&mut other.rows);
-    }
-
-    /// Keeps the first images, and returns those from `at` on.
-    fn split_off(&mut self, at: usize) -> Batch {
-        let numbers = self.images.len() / self.len().max(1);
-        Batch {
-            images: self.images.split_off(at * numbers),
-            labels: self.labels.split_off(at),
-            weights: self.weights.split_off(at),
-            rows: self.rows.split_off(at),
-        }
     }
 }
 
@@ -75,8 +63,10 @@ pub struct Recipe {
     pub augment: Augment,
     /// The order of numbers that the model wants.
     pub layout: Layout,
-    /// Images a batch; at least 1.
+    /// The most images a batch; at least 1.
     pub batch: usize,
+    /// Batches that move the weights together; at least 1.
+    pub accumulate: usize,
     /// Threads that decode.
     pub threads: usize,
     /// The run's seed.
@@ -152,33 +142,36 @@ fn produce(samples: &[Sample], recipe: &Recipe, normaliser: &Normaliser, give: i
         draws: Draws::new(recipe.seed, recipe.epoch, Stream::Augment),
         size: recipe.preprocess.bytes(),
     };
-    let batch = recipe.batch.max(1);
     let mut skipped = 0;
-    // A full batch waits until it is clear that the last one will not be a single image, which BatchNormalization
-    // could not normalise: a single image joins the batch before it.
-    let mut full: Option<Batch> = None;
-    let mut open = Batch::default();
-    for chunk in order.chunks(batch) {
-        let decoded = decoder.decode(chunk);
-        skipped += chunk.len() - decoded.len();
-        open.append(decoded);
-        if open.len() >= batch {
-            let rest = if open.len() > batch { open.split_off(batch) } else { Batch::default() };
-            let next = std::mem::replace(&mut open, rest);
-            if let Some(ready) = full.replace(next)
-                && !give(ready)
-            {
-                return skipped;
+    let mut rows = order.as_slice();
+    // A batch waits until it is clear that the next will not be a single image, which BatchNormalization could not
+    // normalise: where images are left out, a single one at the end joins the batch before it.
+    let mut waiting: Option<Batch> = None;
+    for Size { images, closes } in sizes(order.len(), recipe.batch, recipe.accumulate) {
+        let mut open = Batch { closes, ..Batch::default() };
+        while open.len() < images && !rows.is_empty() {
+            let (next, later) = rows.split_at((images - open.len()).min(rows.len()));
+            let decoded = decoder.decode(next);
+            skipped += next.len() - decoded.len();
+            open.append(decoded);
+            rows = later;
+        }
+        if open.is_empty() {
+            continue;
+        }
+        match &mut waiting {
+            Some(before) if open.len() == 1 && images > 1 => before.append(open),
+            _ => {
+                if let Some(ready) = waiting.replace(open)
+                    && !give(ready)
+                {
+                    return skipped;
+                }
             }
         }
     }
-    if let (Some(ready), 1) = (&mut full, open.len()) {
-        ready.append(std::mem::take(&mut open));
-    }
-    for batch in full.into_iter().chain(Some(open)).filter(|batch| !batch.is_empty()) {
-        if !give(batch) {
-            break;
-        }
+    if let Some(batch) = waiting {
+        give(batch);
     }
     skipped
 }

@@ -92,7 +92,7 @@ impl Pass<'_> {
         let mut outcome = Outcome { images: 0, skipped: 0, seconds: 0.0, waited: 0.0, loss: 0.0, learning_rate: 0.0 };
         let mut sum = 0.0;
         let mut number = 0usize;
-        let mut gather = Gather::new(usize::try_from(self.recipe.accumulate)?);
+        let mut gather = Gather::new();
         let mut asked = began;
         while let Some(feed) = loader.next_batch() {
             number += 1;
@@ -100,12 +100,12 @@ impl Pass<'_> {
             let most = usize::try_from(self.recipe.batch)?;
             let feed =
                 feed.map_err(|error| memory::explain(error.into(), most)).with_context(|| format!("batch {number}"))?;
-            let images = feed.batch.len();
+            let (images, closes) = (feed.batch.len(), feed.batch.closes);
             let share = gather.add(images);
             outcome.learning_rate = self.schedule.rate(gather.before(), gather.images());
             let learnt = self.learn(number, feed, share).and_then(|loss| {
                 check("loss", loss, outcome.learning_rate)?;
-                if gather.is_full() {
+                if closes {
                     self.advance(&mut gather, outcome.learning_rate)?;
                 }
                 Ok(loss)

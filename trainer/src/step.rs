@@ -60,6 +60,7 @@ pub fn run(arguments: &StepArguments) -> anyhow::Result<()> {
         layout: frame.layout,
         preprocess,
         batch: usize::try_from(config.train.batch)?,
+        accumulate: usize::try_from(config.train.accumulate)?,
         threads: settings::threads(config.train.threads),
         seed: arguments.seed,
         epoch: arguments.epoch,

@@ -27,6 +27,7 @@ mod round_trip;
 mod runaway;
 mod schedule;
 mod scores;
+mod sizes;
 mod state;
 mod step;
 mod support;
