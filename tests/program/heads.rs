@@ -110,14 +110,14 @@ fn inspect_says_why_a_graph_cannot_be_trained() {
     let workshop = Workshop::new(1, "");
     let mut model = Model::from_bytes(&workshop.bytes("start.onnx")).unwrap();
     for node in model.graph_mut().node.iter_mut().filter(|node| node.op_type() == "Relu") {
-        node.op_type = Some("Elu".to_owned());
+        node.op_type = Some("Hardmax".to_owned());
     }
-    workshop.write("elu.onnx", model.to_bytes().unwrap());
-    let said = workshop.run(&["model", "inspect", "elu.onnx"]).well();
-    let refusal = "does not know Elu; train with a command of your own (`trainer.command`)\n";
+    workshop.write("hardmax.onnx", model.to_bytes().unwrap());
+    let said = workshop.run(&["model", "inspect", "hardmax.onnx"]).well();
+    let refusal = "does not know Hardmax; train with a command of your own (`trainer.command`)\n";
     assert!(said.contains(&format!("trainer     {refusal}")), "{said}");
-    let checked = workshop.run(&["check", "-c", "config.yaml", "--set", "model.start=elu.onnx"]).out;
-    assert!(checked.contains(&format!("problem  elu.onnx: the built-in trainer {refusal}")), "{checked}");
+    let checked = workshop.run(&["check", "-c", "config.yaml", "--set", "model.start=hardmax.onnx"]).out;
+    assert!(checked.contains(&format!("problem  hardmax.onnx: the built-in trainer {refusal}")), "{checked}");
 
     // A normalisation whose offset and mean are one tensor of two dimensions: such a one is taken to be shared on purpose.
     let mut tied = Model::from_bytes(&workshop.bytes("start.onnx")).unwrap();

@@ -174,3 +174,54 @@ fn the_rule_sees_a_convolution_and_a_gemm_behind_an_identity() {
     // Its only weight stands in a Constant node.
     assert_eq!(names("tokens.onnx"), [""; 0]);
 }
+
+/// [4, 3, 1, 1] kernels, each of which has mean 0 and variance 1 before it is louder by its gain.
+fn standardised(statistics: [NodeProto; 2]) -> Model {
+    let [mean, variance] = statistics;
+    let mut normalise = node("BatchNormalization", &["rows", "louder", "zeros", "mean", "variance"], "normal");
+    normalise.attribute.push(AttributeProto {
+        name: Some("training_mode".to_owned()),
+        i: Some(i64::from(mean.input[0] == "columns")),
+        r#type: Some(AttributeType::Int.into()),
+        ..Default::default()
+    });
+    let weights: [(&str, &[usize], f32); 6] = [
+        ("w", &[4, 3, 1, 1], 0.1),
+        ("gain", &[4], 2.0),
+        ("columns", &[1, 3, 4], 0.1),
+        ("two", &[], 2.0),
+        ("zeros", &[4], 0.0),
+        ("head", &[4, 4], 0.5),
+    ];
+    let nodes = vec![
+        node("Squeeze", &["w"], "matrix"),
+        node("Unsqueeze", &["matrix"], "rows"),
+        node("Mul", &["gain", "two"], "louder"),
+        mean,
+        variance,
+        normalise,
+        node("Reshape", &["normal"], "kernel"),
+        node("Conv", &["image", "kernel"], "maps"),
+        node("GlobalAveragePool", &["maps"], "pooled"),
+        node("Flatten", &["pooled"], "flat"),
+        node("MatMul", &["flat", "head"], "logits"),
+    ];
+    graph(&weights, nodes)
+}
+
+#[test]
+fn a_kernel_that_is_standardised_trains_and_so_does_its_gain() {
+    // Their statistics are computed from the kernel ...
+    let computed = standardised([node("ReduceMean", &["rows"], "mean"), node("ReduceL2", &["rows"], "variance")]);
+    let roles_of = |model: &Model| roles(model).into_iter().collect::<std::collections::BTreeMap<_, _>>();
+    let found = roles_of(&computed);
+    for (name, role) in [("w", WEIGHT), ("gain", PLAIN), ("head", WEIGHT), ("two", Role::Fixed(Reason::SingleNumber))] {
+        assert_eq!(found[name], role, "{name}");
+    }
+    // ... or the normalisation computes them itself, and what it is given besides has no meaning.
+    let itself = standardised([node("ReduceMean", &["columns"], "mean"), node("ReduceL2", &["columns"], "variance")]);
+    let found = roles_of(&itself);
+    for (name, role) in [("w", WEIGHT), ("gain", PLAIN), ("columns", Role::Fixed(Reason::Unused))] {
+        assert_eq!(found[name], role, "{name}");
+    }
+}

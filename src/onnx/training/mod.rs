@@ -18,8 +18,8 @@
 //!
 //! A 32-bit float initializer trains if the logits follow from it and it stands at one of these places, by itself or
 //! through nodes that compute from it and from constants alone (a transposed weight, a class token that is expanded to
-//! the batch, rows that are gathered from a table, a weight that is standardised; what is compared or rounded on the way
-//! has no gradient and stays):
+//! the batch, rows that are gathered from a table, a weight that is standardised, also by a `BatchNormalization`; a single number that it
+//! meets on the way is a constant of the architecture, and what is compared or rounded has no gradient: both stay):
 //!
 //! - weight and bias of `Conv` and `Gemm`, either side of `MatMul` (of two initializers, the right one), what `Einsum` joins to
 //!   a value that comes from the image, the bias of `Attention`, scale and bias of `BatchNormalization`, `GroupNormalization`,

@@ -1,11 +1,11 @@
 //! Which weights train, which follow the batches, and which stay.
 
-use super::rule::assign;
+use super::rule::{Misfit, assign, sources};
 use super::weights::{Weights, is_floating};
 use super::{Candidate, logits, names};
 use crate::onnx::error::{Problem, Result};
-use crate::onnx::proto::{GraphProto, NodeProto};
-use crate::onnx::{Classifier, ElementType, Model, attribute_int};
+use crate::onnx::proto::GraphProto;
+use crate::onnx::{Classifier, ElementType, Model};
 use std::collections::BTreeSet;
 
 /// What becomes of a weight in training. The rule is told at the head of [`super`].
@@ -96,20 +96,18 @@ impl Parameter {
 /// [`Problem::Untrainable`] if a BatchNormalization is in training mode, if two layers want different things of one of them,
 /// or if one that trains is not of 32 bits.
 pub fn parameters(model: &Model, classifier: &Classifier) -> Result<Vec<Parameter>> {
-    if let Some(node) = model.graph().node.iter().find(|node| normalises_by_the_batch(node)) {
-        return Err(model.error(Problem::Untrainable(format!(
-            "node {:?} (BatchNormalization) is in training mode (training_mode is 1); export the model in evaluation mode. If \
-             it stays, as where a network standardises its kernels so, train with a command of your own (`trainer.command`)",
-            node.name()
-        ))));
-    }
     let weights = Weights::of(model);
-    let roles = assign(model.graph(), &weights).map_err(|conflict| {
-        model.error(Problem::Untrainable(format!(
-            "initializer {:?} is a weight in one place and a running statistic at node {:?}; export the model again \
-             without merging equal weights",
-            conflict.initializer, conflict.node
-        )))
+    let roles = assign(model.graph(), &weights).map_err(|misfit| {
+        model.error(Problem::Untrainable(match misfit {
+            Misfit::Conflict { initializer, node } => format!(
+                "initializer {initializer:?} is a weight in one place and a running statistic at node {node:?}; export the \
+                 model again without merging equal weights"
+            ),
+            Misfit::ByTheBatch { node } => format!(
+                "node {node:?} (BatchNormalization) is in training mode (training_mode is 1); export the model in evaluation \
+                 mode"
+            ),
+        }))
     })?;
     let needed = needed(model.graph(), logits(model, classifier)?);
     let mut aliases = names::aliases(model.graph());
@@ -132,17 +130,12 @@ pub fn parameters(model: &Model, classifier: &Classifier) -> Result<Vec<Paramete
     Ok(parameters)
 }
 
-/// Whether the node takes mean and variance from what it is given, in evaluation, too, so that it has no running statistics.
-fn normalises_by_the_batch(node: &NodeProto) -> bool {
-    node.op_type() == "BatchNormalization" && attribute_int(node, "training_mode") == Some(1)
-}
-
 /// Every value from which `target` follows.
 fn needed<'a>(graph: &'a GraphProto, target: &'a str) -> BTreeSet<&'a str> {
     let mut needed = BTreeSet::from([target]);
     for node in graph.node.iter().rev() {
         if node.output.iter().any(|output| needed.contains(output.as_str())) {
-            needed.extend(node.input.iter().map(String::as_str));
+            needed.extend(sources(node).iter().map(String::as_str));
         }
     }
     needed

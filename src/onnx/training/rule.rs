@@ -2,20 +2,26 @@
 
 use super::weights::{Weights, is_floating};
 use super::{Reason, Role};
+use crate::onnx::attribute_int;
 use crate::onnx::proto::{GraphProto, NodeProto};
 use std::collections::{BTreeMap, BTreeSet};
 
-/// Two layers want different things of one initializer.
-pub(super) struct Conflict {
-    pub(super) initializer: String,
-    pub(super) node: String,
+/// What a graph asks for and no training can give.
+pub(super) enum Misfit {
+    /// Two layers want different things of one initializer.
+    Conflict { initializer: String, node: String },
+    /// A BatchNormalization in training mode, which normalises images by the batch that they are in.
+    ByTheBatch { node: String },
 }
 
 /// Gives every floating-point initializer that a node reads its role.
-pub(super) fn assign<'a>(graph: &'a GraphProto, weights: &Weights<'a>) -> Result<BTreeMap<&'a str, Role>, Conflict> {
+pub(super) fn assign<'a>(graph: &'a GraphProto, weights: &Weights<'a>) -> Result<BTreeMap<&'a str, Role>, Misfit> {
     let mut seen = Seen::of(graph, weights);
     let mut roles: BTreeMap<&str, Role> = BTreeMap::new();
     for node in &graph.node {
+        if in_training_mode(node) && !seen.standardises(node) {
+            return Err(Misfit::ByTheBatch { node: node.name().to_owned() });
+        }
         for (initializer, role) in wanted(node, &seen, weights) {
             let merged = match (roles.get(initializer), role) {
                 (None | Some(Role::Fixed(_)), role) => role,
@@ -24,7 +30,10 @@ pub(super) fn assign<'a>(graph: &'a GraphProto, weights: &Weights<'a>) -> Result
                     Role::Trained { decays: *decays || also }
                 }
                 (Some(known), role) if *known == role => role,
-                _ => return Err(Conflict { initializer: initializer.to_owned(), node: node.name().to_owned() }),
+                _ => {
+                    let (initializer, node) = (initializer.to_owned(), node.name().to_owned());
+                    return Err(Misfit::Conflict { initializer, node });
+                }
             };
             roles.insert(initializer, merged);
         }
@@ -75,6 +84,17 @@ impl<'a> Seen<'a> {
         sources(node).iter().all(|name| known(name))
     }
 
+    /// Whether a BatchNormalization takes mean and variance from the weight that it normalises, as where a network standardises
+    /// its kernels (Qiao et al., "Micro-Batch Training with Batch-Channel Normalization and Weight Standardization", 2019).
+    fn standardises(&self, node: &NodeProto) -> bool {
+        let stands =
+            |name: &String| self.origins.get(name.as_str()).is_some_and(|origins| origins.contains(name.as_str()));
+        let statistics = node.input.get(3..5).unwrap_or_default();
+        node.op_type() == "BatchNormalization"
+            && self.is_alone(node)
+            && (in_training_mode(node) || !statistics.iter().all(stands))
+    }
+
     /// Notes what a node makes of what is known of its inputs. Gives the reason why initializers stay of which nothing else
     /// makes weights, unless the node only computes from them.
     fn pass(&mut self, node: &'a NodeProto, roles: &BTreeMap<&'a str, Role>) -> Option<Reason> {
@@ -86,7 +106,7 @@ impl<'a> Seen<'a> {
             self.plain.extend(outputs);
             return Some(Reason::NoGradient);
         }
-        if alone && !LAYERS.contains(&node.op_type()) {
+        if alone && (!LAYERS.contains(&node.op_type()) || self.standardises(node)) {
             let origins = self.all_origins(node);
             self.origins.extend(outputs.map(|output| (output, origins.clone())));
             return None;
@@ -105,11 +125,19 @@ impl<'a> Seen<'a> {
     }
 }
 
+fn in_training_mode(node: &NodeProto) -> bool {
+    node.op_type() == "BatchNormalization" && attribute_int(node, "training_mode") == Some(1)
+}
+
 /// The inputs that a node computes from. The second one of `CastLike` only tells the type: PyTorch's exporter gives a weight
-/// the type of the image so.
-fn sources(node: &NodeProto) -> &[String] {
-    let count = if node.op_type() == "CastLike" { 1 } else { node.input.len() };
-    node.input.get(..count).unwrap_or_default()
+/// the type of the image so. A BatchNormalization in training mode does not look at the mean and variance that it is given.
+pub(super) fn sources(node: &NodeProto) -> &[String] {
+    let count = match node.op_type() {
+        "CastLike" => 1,
+        _ if in_training_mode(node) => 3,
+        _ => node.input.len(),
+    };
+    node.input.get(..count.min(node.input.len())).unwrap_or_default()
 }
 
 /// Layers with weights of their own: what they make of an initializer is a value of the network, no weight.
@@ -140,12 +168,22 @@ fn wanted<'a>(node: &NodeProto, seen: &Seen<'a>, weights: &Weights<'a>) -> Vec<(
         _ if is_mask => (name, Role::Fixed(Reason::Mask)),
         _ => plain(name),
     };
+    // A number that a kernel is multiplied by is no weight; a kernel of one number is.
+    let kernel = |index: usize| {
+        let alone = origins(index).nth(1).is_none();
+        let role = move |name| match name {
+            _ if !alone && weights.is_single(name) => (name, Role::Fixed(Reason::SingleNumber)),
+            _ => trained(name),
+        };
+        origins(index).map(role)
+    };
     let inputs = 0..node.input.len();
     match node.op_type() {
-        "Conv" | "Gemm" => origins(1).map(trained).chain(origins(2).map(plain)).collect(),
-        "MatMul" if origins(1).next().is_some() => origins(1).map(trained).collect(),
-        "MatMul" => origins(0).map(trained).collect(),
-        "Einsum" if !seen.is_alone(node) => inputs.flat_map(origins).map(trained).collect(),
+        "Conv" | "Gemm" => kernel(1).chain(origins(2).map(plain)).collect(),
+        "MatMul" if origins(1).next().is_some() => kernel(1).collect(),
+        "MatMul" => kernel(0).collect(),
+        "Einsum" if !seen.is_alone(node) => inputs.flat_map(kernel).collect(),
+        "BatchNormalization" if seen.standardises(node) => Vec::new(),
         "BatchNormalization" => {
             let own = origins(1).chain(origins(2)).map(plain);
             own.chain(origins(3).chain(origins(4)).map(running)).collect()

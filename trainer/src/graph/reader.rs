@@ -24,15 +24,23 @@ pub(super) struct Reader<'a> {
     /// The version of ONNX's operator set that says what the node means.
     pub opset: i64,
     constants: &'a Constants,
+    copies: &'a BTreeSet<String>,
     used: &'a BTreeSet<String>,
     unread: BTreeMap<&'a str, &'a AttributeProto>,
 }
 
 impl<'a> Reader<'a> {
-    /// `used` are the names of all values that some node or output reads.
-    pub(super) fn new(node: &'a NodeProto, opset: i64, constants: &'a Constants, used: &'a BTreeSet<String>) -> Self {
+    /// `copies` are the names of values that an Identity makes of constants; `used` those of all values that some node or output
+    /// reads.
+    pub(super) fn new(
+        node: &'a NodeProto,
+        opset: i64,
+        constants: &'a Constants,
+        copies: &'a BTreeSet<String>,
+        used: &'a BTreeSet<String>,
+    ) -> Self {
         let unread = node.attribute.iter().map(|attribute| (attribute.name(), attribute)).collect();
-        Self { node, opset, constants, used, unread }
+        Self { node, opset, constants, copies, used, unread }
     }
 
     fn take(&mut self, name: &str, wanted: AttributeType) -> Result<Option<&'a AttributeProto>, Refusal> {
@@ -103,6 +111,11 @@ impl<'a> Reader<'a> {
     /// The value of an input that stands in the model.
     pub(super) fn constant(&self, index: usize) -> Option<&'a Tensor> {
         self.node.input.get(index).and_then(|name| self.constants.get(name))
+    }
+
+    /// Whether an input stands in the model, by itself or as a copy.
+    pub(super) fn is_stored(&self, index: usize) -> bool {
+        self.node.input.get(index).is_some_and(|name| self.constants.contains_key(name) || self.copies.contains(name))
     }
 
     /// Whether an output is there and something reads it.

@@ -19,13 +19,14 @@ const ABSOLUTE: f64 = 1e-7;
 const TRAINING: &str = "BatchNormalization and Dropout: training as part of the graph; gleaner says when it trains";
 
 /// A part of what the trainer says when it refuses a case, and why no image classifier misses it.
-const REFUSED: [(&str, &str); 7] = [
+const REFUSED: [(&str, &str); 8] = [
     ("past keys and values", "Attention: caches and soft caps of language models"),
     ("attribute \"softcap\"", "Attention: caches and soft caps of language models"),
     ("output \"qk_matmul_output\" is used", "Attention: its inner products as an output"),
-    ("attribute \"training_mode\" is 1", TRAINING),
+    ("(BatchNormalization): its output", TRAINING),
     ("(Dropout): its output", TRAINING),
     ("(MaxPool)", "MaxPool: positions of the maxima as an output"),
+    ("\"tf_crop_and_resize\"", "Resize: crops as part of the graph"),
     ("attribute \"reduction\"", "ScatterND: products, maxima and minima"),
 ];
 

@@ -1,5 +1,6 @@
 //! The gradient at the very place of a kink, where the value says nothing: PyTorch's, since it trained the networks that
-//! come here. `hardtanh_backward` gives zero at both limits of ReLU6, `prelu_backward` the slope at zero.
+//! come here. `hardtanh_backward` gives zero at both limits of ReLU6, `prelu_backward` the slope at zero,
+//! `elu_backward` that of the exponential.
 
 use gleaner::onnx::Model;
 use gleaner::onnx::proto::{
@@ -53,4 +54,10 @@ fn relu6_has_no_gradient_at_its_limits() {
 #[test]
 fn prelu_has_its_slope_at_zero() {
     assert_eq!(gradients("PRelu", &[0.25], &[-1.0, 0.0, 2.0]), [0.25, 0.25, 1.0]);
+}
+
+#[test]
+fn selu_has_the_slope_of_its_exponential_at_zero_and_a_finite_one_far_above() {
+    // 1.0507 * 1.67326, and 1.0507.
+    assert_eq!(gradients("Selu", &[], &[0.0, 200.0]), [1.758_099_3, 1.050_701]);
 }

@@ -16,6 +16,38 @@ pub(super) fn leaky_relu(node: &mut Reader<'_>) -> Result<Compute, Refusal> {
     }))
 }
 
+pub(super) fn elu(node: &mut Reader<'_>) -> Result<Compute, Refusal> {
+    let alpha = node.float("alpha")?.unwrap_or(1.0);
+    Ok(exponential(alpha, 1.0, 1.0))
+}
+
+pub(super) fn celu(node: &mut Reader<'_>) -> Result<Compute, Refusal> {
+    let alpha = node.float("alpha")?.unwrap_or(1.0);
+    Ok(exponential(alpha, alpha, 1.0))
+}
+
+/// ONNX's defaults are those of Klambauer et al., "Self-Normalizing Neural Networks" (2017).
+pub(super) fn selu(node: &mut Reader<'_>) -> Result<Compute, Refusal> {
+    let alpha = node.float("alpha")?.unwrap_or(1.673_263_192_176_818_8);
+    let gamma = node.float("gamma")?.unwrap_or(1.050_700_993_537_902_8);
+    Ok(exponential(alpha, 1.0, gamma))
+}
+
+/// `gamma * x` above zero, `gamma * alpha * (exp(x / width) - 1)` below.
+fn exponential(alpha: f64, width: f64, gamma: f64) -> Compute {
+    one(move |inputs, _| {
+        let input = inputs.get(0)?;
+        // Of what is above zero the exponential is not even asked for: its gradient may be infinite there.
+        let below = input.f_clamp_max(0.0)?.f_div_scalar(width)?.f_expm1()?.f_mul_scalar(alpha * gamma)?;
+        Ok(below.f_add(&input.f_relu()?.f_mul_scalar(gamma)?)?)
+    })
+}
+
+pub(super) fn thresholded_relu(node: &mut Reader<'_>) -> Result<Compute, Refusal> {
+    let alpha = node.float("alpha")?.unwrap_or(1.0);
+    Ok(one(move |inputs, _| Ok(inputs.get(0)?.f_threshold(alpha, 0.0)?)))
+}
+
 pub(super) fn hard_sigmoid(node: &mut Reader<'_>) -> Result<Compute, Refusal> {
     let alpha = node.float("alpha")?.unwrap_or(0.2);
     let beta = node.float("beta")?.unwrap_or(0.5);

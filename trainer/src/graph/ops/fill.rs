@@ -3,7 +3,7 @@
 use super::super::reader::{Reader, Refusal};
 use super::super::values;
 use super::list::Integers;
-use super::{Compute, one};
+use super::{Compute, axis_of, one};
 use crate::graph::Fault;
 use tch::{Kind, Tensor};
 
@@ -37,6 +37,27 @@ pub(super) fn range(_: &mut Reader<'_>) -> Result<Compute, Refusal> {
         }
         let counted = Tensor::f_arange(count, (Kind::Double, inputs.get(0)?.device()))?;
         Ok(counted.f_mul_scalar(step)?.f_add_scalar(start)?.f_to_kind(kind)?)
+    }))
+}
+
+/// Rows of `values[0]` in which `values[1]` stands where an index of the input says, along a new axis, the last by default.
+pub(super) fn one_hot(node: &mut Reader<'_>) -> Result<Compute, Refusal> {
+    let axis = node.integer("axis")?.unwrap_or(-1);
+    let depth = Integers::input(node, 1)?;
+    Ok(one(move |inputs, _| {
+        let (places, values) = (inputs.get(0)?, inputs.get(2)?);
+        let depth = depth.get(inputs, "the depth")?.first().copied().unwrap_or(0);
+        let axis = axis_of(axis, places.dim() + 1)?;
+        let mut shape = vec![1; places.dim() + 1];
+        if let Some(extent) = shape.get_mut(usize::try_from(axis).unwrap_or(0)) {
+            *extent = depth;
+        }
+        // An index may count from the end; one that is out of range marks nothing.
+        let device = values.device();
+        let places = places.f_to_device(device)?.f_to_kind(Kind::Int64)?;
+        let counted = places.f_where_self(&places.f_ge(0)?, &places.f_add_scalar(depth)?)?.f_unsqueeze(axis)?;
+        let marked = counted.f_eq_tensor(&Tensor::f_arange(depth, (Kind::Int64, device))?.f_reshape(shape)?)?;
+        Ok(values.f_select(0, 1)?.f_where_self(&marked, &values.f_select(0, 0)?)?)
     }))
 }
 

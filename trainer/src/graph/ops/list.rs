@@ -77,6 +77,40 @@ impl Number {
     }
 }
 
+/// A list of numbers that a node is given as a constant or by another node.
+pub(super) enum Numbers {
+    /// Known beforehand; nothing if the node leaves it out.
+    Fixed(Option<Vec<f64>>),
+    /// Computed in the graph, as this input.
+    Computed(usize),
+}
+
+impl Numbers {
+    /// An input.
+    pub(super) fn input(node: &Reader<'_>, index: usize) -> Result<Self, Refusal> {
+        match node.constant(index) {
+            Some(tensor) => numbers(tensor).map(Some).map(Self::Fixed).map_err(|error| Refusal::new(error.to_string())),
+            None if node.has_input(index) => Ok(Self::Computed(index)),
+            None => Ok(Self::Fixed(None)),
+        }
+    }
+
+    /// The list, if the node has it.
+    pub(super) fn of(&self, inputs: Inputs<'_>) -> Result<Option<Vec<f64>>, Fault> {
+        match self {
+            Self::Fixed(values) => Ok(values.clone()),
+            Self::Computed(index) => inputs.maybe(*index).map(numbers).transpose().map_err(Fault::from),
+        }
+    }
+}
+
+fn numbers(tensor: &Tensor) -> Result<Vec<f64>, TchError> {
+    let plain = tensor.f_detach()?.f_to_device(Device::Cpu)?.f_to_kind(Kind::Double)?.f_contiguous()?;
+    let mut values = vec![0.0; plain.numel()];
+    plain.f_copy_data(&mut values, plain.numel())?;
+    Ok(values)
+}
+
 /// The numbers of a tensor of integers, in row-major order.
 pub(super) fn integers(tensor: &Tensor) -> Result<Vec<i64>, TchError> {
     let plain = tensor.f_to_device(Device::Cpu)?.f_to_kind(Kind::Int64)?.f_contiguous()?;

@@ -7,6 +7,7 @@
 mod activation;
 mod arithmetic;
 mod attention;
+mod blocks;
 mod convolution;
 mod fill;
 mod fused;
@@ -18,9 +19,12 @@ mod normalisation;
 mod pad;
 mod pooling;
 mod reduce;
+mod resize;
+mod response;
 mod shape;
 mod slice;
 mod softmax;
+mod triangle;
 mod window;
 
 use super::reader::{Reader, Refusal};
@@ -111,14 +115,18 @@ const OPERATORS: &[(&str, Operator)] = &[
     ("Cast", Built(logic::cast)),
     ("CastLike", Built(logic::cast_like)),
     ("Ceil", Unary(Tensor::f_ceil)),
+    ("Celu", Built(activation::celu)),
     ("Clip", Built(activation::clip)),
     ("Concat", Built(slice::concat)),
     ("ConstantOfShape", Built(fill::constant_of_shape)),
     ("Conv", Built(convolution::convolution)),
     ("Cos", Unary(Tensor::f_cos)),
+    ("CumSum", Built(triangle::running_sum)),
+    ("DepthToSpace", Built(blocks::depth_to_space)),
     ("Div", Binary(arithmetic::div)),
     ("Dropout", Built(activation::dropout)),
     ("Einsum", Built(linear::einsum)),
+    ("Elu", Built(activation::elu)),
     ("Equal", Binary(Tensor::f_eq_tensor)),
     ("Erf", Unary(Tensor::f_erf)),
     ("Exp", Unary(Tensor::f_exp)),
@@ -140,12 +148,14 @@ const OPERATORS: &[(&str, Operator)] = &[
     ("Identity", Unary(|input| Ok(input.shallow_clone()))),
     ("InstanceNormalization", Built(normalisation::instance)),
     ("IsNaN", Unary(Tensor::f_isnan)),
+    ("LRN", Built(response::local)),
     ("LayerNormalization", Built(normalisation::layer)),
     ("LeakyRelu", Built(activation::leaky_relu)),
     ("Less", Binary(Tensor::f_lt_tensor)),
     ("LessOrEqual", Binary(Tensor::f_le_tensor)),
     ("Log", Unary(Tensor::f_log)),
     ("LogSoftmax", Built(softmax::log_softmax)),
+    ("LpNormalization", Built(response::length)),
     ("MatMul", Binary(Tensor::f_matmul)),
     ("Max", Built(arithmetic::max)),
     ("MaxPool", Built(pooling::maximum)),
@@ -156,6 +166,7 @@ const OPERATORS: &[(&str, Operator)] = &[
     ("Mul", Binary(Tensor::f_mul)),
     ("Neg", Unary(Tensor::f_neg)),
     ("Not", Unary(Tensor::f_logical_not)),
+    ("OneHot", Built(fill::one_hot)),
     ("Or", Binary(Tensor::f_logical_or)),
     ("PRelu", Binary(activation::prelu)),
     ("Pad", Built(pad::pad)),
@@ -165,6 +176,8 @@ const OPERATORS: &[(&str, Operator)] = &[
     ("Reciprocal", Unary(Tensor::f_reciprocal)),
     ("ReduceL1", Built(reduce::l1)),
     ("ReduceL2", Built(reduce::l2)),
+    ("ReduceLogSum", Built(reduce::log_sum)),
+    ("ReduceLogSumExp", Built(reduce::log_sum_exp)),
     ("ReduceMax", Built(reduce::max)),
     ("ReduceMean", Built(reduce::mean)),
     ("ReduceMin", Built(reduce::min)),
@@ -173,8 +186,10 @@ const OPERATORS: &[(&str, Operator)] = &[
     ("ReduceSumSquare", Built(reduce::sum_square)),
     ("Relu", Unary(Tensor::f_relu)),
     ("Reshape", Built(shape::reshape)),
+    ("Resize", Built(resize::resize)),
     ("Round", Unary(Tensor::f_round)),
     ("ScatterND", Built(index::scatter_nd)),
+    ("Selu", Built(activation::selu)),
     ("Shape", Built(shape::shape)),
     ("Sigmoid", Unary(Tensor::f_sigmoid)),
     ("Sign", Unary(Tensor::f_sign)),
@@ -184,15 +199,19 @@ const OPERATORS: &[(&str, Operator)] = &[
     ("Softmax", Built(softmax::softmax)),
     ("Softplus", Unary(Tensor::f_softplus)),
     ("Softsign", Unary(|input| input.f_div(&input.f_abs()?.f_add_scalar(1.0)?))),
+    ("SpaceToDepth", Built(blocks::space_to_depth)),
     ("Split", Built(slice::split)),
     ("Sqrt", Unary(Tensor::f_sqrt)),
     ("Squeeze", Built(shape::squeeze)),
     ("Sub", Binary(Tensor::f_sub)),
     ("Sum", Built(arithmetic::sum)),
     ("Tanh", Unary(Tensor::f_tanh)),
+    ("ThresholdedRelu", Built(activation::thresholded_relu)),
     ("Tile", Built(fill::tile)),
     ("Transpose", Built(shape::transpose)),
+    ("Trilu", Built(triangle::triangle)),
     ("Unsqueeze", Built(shape::unsqueeze)),
+    ("Upsample", Built(resize::upsample)),
     ("Where", Built(logic::choose)),
     ("Xor", Binary(Tensor::f_logical_xor)),
 ];
@@ -215,11 +234,13 @@ pub(super) fn known() -> Vec<&'static str> {
 
 /// How many of the operator's first inputs are data. What follows is lists of integers, an index, or a factor.
 pub(super) fn data_inputs(name: &str) -> usize {
-    let of_lists =
-        ["ConstantOfShape", "Expand", "Gather", "Pad", "Range", "Reshape", "Slice", "Split", "Squeeze", "Tile"];
     match name {
         "Attend" => 4,
-        _ if of_lists.contains(&name) || name == "Unsqueeze" || name.starts_with("Reduce") => 1,
+        "OneHot" => 0,
+        "ConstantOfShape" | "CumSum" | "Expand" | "Gather" | "Pad" | "Range" | "Reshape" | "Resize" | "Slice"
+        | "Split" => 1,
+        "Squeeze" | "Tile" | "Trilu" | "Unsqueeze" | "Upsample" => 1,
+        _ if name.starts_with("Reduce") => 1,
         _ => usize::MAX,
     }
 }

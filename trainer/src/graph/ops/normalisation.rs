@@ -9,14 +9,25 @@ use tch::{TchError, Tensor};
 const EPSILON: f64 = 1e-5;
 const MOMENTUM: f64 = 0.9;
 
-/// Training moves the running statistics in place: `running = running * momentum + batch * (1 - momentum)`, with the
+/// In training mode (ONNX's attribute) it takes the statistics from what it is given, and there are none that run. Otherwise
+/// training moves the running statistics in place: `running = running * momentum + batch * (1 - momentum)`, with the
 /// unbiased variance of the batch, as PyTorch does (ONNX's own training mode takes the biased one; a graph that was
 /// trained in PyTorch and goes on here keeps its statistics' meaning).
 pub(super) fn batch(node: &mut Reader<'_>) -> Result<Compute, Refusal> {
     node.only("spatial", 1)?;
-    node.only("training_mode", 0)?;
+    let by_the_batch = node.integer("training_mode")?.unwrap_or(0) != 0;
     let epsilon = node.float("epsilon")?.unwrap_or(EPSILON);
     let momentum = node.float("momentum")?.unwrap_or(MOMENTUM);
+    if by_the_batch {
+        return Ok(one(move |inputs, _| {
+            let (scale, bias) = (Some(inputs.get(1)?), Some(inputs.get(2)?));
+            let none = None::<&Tensor>;
+            Ok(inputs.get(0)?.f_batch_norm(scale, bias, none, none, true, 0.0, epsilon, true)?)
+        }));
+    }
+    if !(node.is_stored(3) && node.is_stored(4)) {
+        return Ok(one(move |inputs, _| given(inputs, epsilon)));
+    }
     Ok(one(move |inputs, mode| {
         let image = inputs.get(0)?;
         let training = mode == Mode::Train;
@@ -34,6 +45,20 @@ pub(super) fn batch(node: &mut Reader<'_>) -> Result<Compute, Refusal> {
             true,
         )?)
     }))
+}
+
+/// By a mean and a variance that the graph computes, as of a kernel that it standardises: they do not run, and the gradient
+/// passes them.
+fn given(inputs: Inputs<'_>, epsilon: f64) -> Result<Tensor, Fault> {
+    let input = inputs.get(0)?;
+    let mut shape = vec![1; input.dim()];
+    if let Some(channels) = shape.get_mut(1) {
+        *channels = -1;
+    }
+    let beside = |index: usize| -> Result<Tensor, Fault> { Ok(inputs.get(index)?.f_reshape(&shape)?) };
+    let deviation = beside(4)?.f_add_scalar(epsilon)?.f_sqrt()?;
+    let normalised = input.f_sub(&beside(3)?)?.f_div(&deviation)?;
+    Ok(normalised.f_mul(&beside(1)?)?.f_add(&beside(2)?)?)
 }
 
 /// Over the axes from the given one on, the last by default. The further outputs are mean and inverse deviation.

@@ -51,6 +51,14 @@ pub(super) fn sum_square(node: &mut Reader<'_>) -> Result<Compute, Refusal> {
     over_axes(node, 18, |input, axes, keep| add(&input.f_square()?, axes, keep))
 }
 
+pub(super) fn log_sum(node: &mut Reader<'_>) -> Result<Compute, Refusal> {
+    over_axes(node, 18, |input, axes, keep| add(input, axes, keep)?.f_log())
+}
+
+pub(super) fn log_sum_exp(node: &mut Reader<'_>) -> Result<Compute, Refusal> {
+    over_axes(node, 18, |input, axes, keep| input.f_logsumexp(axes, keep))
+}
+
 fn add(input: &Tensor, axes: &[i64], keep: bool) -> Result<Tensor, TchError> {
     input.f_sum_dim_intlist(axes, keep, input.kind())
 }

@@ -190,6 +190,10 @@ families!(
     mobilenetv3,
     efficientnet,
     convnext,
+    edgenext,
+    hrnet,
+    nfresnet,
+    resnetv2,
     vit,
     deit,
     swin
