@@ -24,7 +24,7 @@ pub(super) fn in_layers(model: &Model) -> usize {
 fn places(node: &NodeProto, lookup: &Lookup<'_>) -> &'static [usize] {
     let is_initializer = |name: &String| maker(lookup, name).is_none() && lookup.weight(name).is_some();
     match node.op_type() {
-        "Conv" | "Gemm" => &[1, 2],
+        "Conv" | "ConvTranspose" | "Gemm" => &[1, 2],
         "MatMul" if !node.input.iter().any(is_initializer) => &[0, 1],
         _ => &[],
     }

@@ -21,7 +21,7 @@
 //! the batch, rows that are gathered from a table, a weight that is standardised, also by a `BatchNormalization`; a single number that it
 //! meets on the way is a constant of the architecture, and what is compared or rounded has no gradient: both stay):
 //!
-//! - weight and bias of `Conv` and `Gemm`, either side of `MatMul` (of two initializers, the right one), what `Einsum` joins to
+//! - weight and bias of `Conv`, `ConvTranspose` and `Gemm`, either side of `MatMul` (of two initializers, the right one), what `Einsum` joins to
 //!   a value that comes from the image, the bias of `Attention`, scale and bias of `BatchNormalization`, `GroupNormalization`,
 //!   `InstanceNormalization`, `LayerNormalization` and `RMSNormalization`, and the slope of `PRelu`;
 //! - behind a trained layer: what `Add`, `Sub`, `Mul`, `Div`, `Pow`, `Where` (but not its condition) or `Concat` joins to the
@@ -40,7 +40,7 @@
 //! train. The other way about, a fixed kernel that blurs looks like a convolution's weight, and a table of sines that is
 //! multiplied like a layer scale: they train unless `train.freeze` keeps them.
 //!
-//! Weight decay acts on weights of `Conv`, `Gemm`, `MatMul` and `Einsum` of two or more dimensions, and on nothing else.
+//! Weight decay acts on weights of `Conv`, `ConvTranspose`, `Gemm`, `MatMul` and `Einsum` of two or more dimensions, and on nothing else.
 //! Mean and variance of `BatchNormalization` follow the batches and are no weights.
 
 mod constants;

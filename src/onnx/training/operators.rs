@@ -10,7 +10,7 @@ pub const OLDEST_OPSET: i64 = 9;
 
 /// The operators that the built-in trainer knows, besides `Constant`. A test of the trainer holds this against what it
 /// computes.
-pub const OPERATORS: [&str; 108] = [
+pub const OPERATORS: [&str; 109] = [
     "Abs",
     "Add",
     "And",
@@ -25,6 +25,7 @@ pub const OPERATORS: [&str; 108] = [
     "Concat",
     "ConstantOfShape",
     "Conv",
+    "ConvTranspose",
     "Cos",
     "CumSum",
     "DepthToSpace",

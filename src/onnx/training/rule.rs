@@ -141,10 +141,11 @@ pub(super) fn sources(node: &NodeProto) -> &[String] {
 }
 
 /// Layers with weights of their own: what they make of an initializer is a value of the network, no weight.
-const LAYERS: [&str; 9] = [
+const LAYERS: [&str; 10] = [
     "Attention",
     "BatchNormalization",
     "Conv",
+    "ConvTranspose",
     "Gemm",
     "GroupNormalization",
     "InstanceNormalization",
@@ -179,7 +180,7 @@ fn wanted<'a>(node: &NodeProto, seen: &Seen<'a>, weights: &Weights<'a>) -> Vec<(
     };
     let inputs = 0..node.input.len();
     match node.op_type() {
-        "Conv" | "Gemm" => kernel(1).chain(origins(2).map(plain)).collect(),
+        "Conv" | "ConvTranspose" | "Gemm" => kernel(1).chain(origins(2).map(plain)).collect(),
         "MatMul" if origins(1).next().is_some() => kernel(1).collect(),
         "MatMul" => kernel(0).collect(),
         "Einsum" if !seen.is_alone(node) => inputs.flat_map(kernel).collect(),

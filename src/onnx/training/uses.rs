@@ -6,7 +6,7 @@ use crate::onnx::proto::{GraphProto, NodeProto};
 /// The inputs that may be biases, scales or running statistics.
 pub(super) fn places(node: &NodeProto) -> &'static [usize] {
     match node.op_type() {
-        "Conv" | "Gemm" => &[2],
+        "Conv" | "ConvTranspose" | "Gemm" => &[2],
         "BatchNormalization" => &[1, 2, 3, 4],
         "GroupNormalization" | "InstanceNormalization" | "LayerNormalization" | "RMSNormalization" => &[1, 2],
         "PRelu" => &[1],
@@ -53,7 +53,7 @@ pub(super) fn layer(graph: &GraphProto, index: usize, place: usize) -> Option<La
     let part = match node.name().strip_prefix('/') {
         Some(path) => path.rsplit('/').next().unwrap_or_default(),
         // The second exporter numbers nodes over the whole graph. A module with one of these in it is that layer.
-        None if !matches!(node.op_type(), "Add" | "Mul" | "Conv" | "Gemm") => "",
+        None if !matches!(node.op_type(), "Add" | "Mul" | "Conv" | "ConvTranspose" | "Gemm") => "",
         None => return Some(alone),
     };
     let Some(module) = module(node).filter(|module| !module.is_empty()) else { return Some(alone) };
@@ -65,7 +65,7 @@ pub(super) fn layer(graph: &GraphProto, index: usize, place: usize) -> Option<La
 /// The matrix or kernel to whose products this input is added.
 fn matrix_beside<'a>(graph: &'a GraphProto, node: &'a NodeProto, place: usize) -> Option<&'a str> {
     match node.op_type() {
-        "Conv" | "Gemm" => initializer(graph, node.input.get(1)?),
+        "Conv" | "ConvTranspose" | "Gemm" => initializer(graph, node.input.get(1)?),
         "Add" => {
             let product = maker(graph, node.input.get(1usize.checked_sub(place)?)?)?;
             let mut factors = product.input.iter().rev().filter(|_| product.op_type() == "MatMul");

@@ -176,7 +176,7 @@ fn steps(
         let inputs: Vec<Option<Slot>> =
             node.input.iter().map(|input| (!input.is_empty()).then(|| slots.of(input))).collect();
         let outputs = node.output.iter().map(|output| used.contains(output).then(|| slots.of(output))).collect();
-        let multiplies = matches!(node.op_type(), "Conv" | "Einsum" | "Gemm" | "Linear" | "MatMul");
+        let multiplies = matches!(node.op_type(), "Conv" | "ConvTranspose" | "Einsum" | "Gemm" | "Linear" | "MatMul");
         let data = ops::data_inputs(node.op_type());
         let statistics = match (node.op_type(), inputs.as_slice()) {
             ("BatchNormalization", [_, _, _, Some(mean), Some(variance)]) => Some([*mean, *variance]),

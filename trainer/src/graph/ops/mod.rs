@@ -24,6 +24,7 @@ mod response;
 mod shape;
 mod slice;
 mod softmax;
+mod transposed;
 mod triangle;
 mod window;
 
@@ -120,6 +121,7 @@ const OPERATORS: &[(&str, Operator)] = &[
     ("Concat", Built(slice::concat)),
     ("ConstantOfShape", Built(fill::constant_of_shape)),
     ("Conv", Built(convolution::convolution)),
+    ("ConvTranspose", Built(transposed::transposed)),
     ("Cos", Unary(Tensor::f_cos)),
     ("CumSum", Built(triangle::running_sum)),
     ("DepthToSpace", Built(blocks::depth_to_space)),

@@ -109,7 +109,8 @@ pub(super) fn positive(node: &mut Reader<'_>, name: &str) -> Result<Vec<i64>, Re
     }
 }
 
-fn pairs(pads: &[i64]) -> Result<Vec<(i64, i64)>, Refusal> {
+/// What `pads` says of each axis: so much before, and after.
+pub(super) fn pairs(pads: &[i64]) -> Result<Vec<(i64, i64)>, Refusal> {
     if let Some(pad) = pads.iter().find(|&&pad| !(0..=LARGEST).contains(&pad)) {
         return Err(Refusal::new(format!("attribute \"pads\" contains {pad}; each entry must be 0 or more")));
     }
@@ -120,7 +121,8 @@ fn pairs(pads: &[i64]) -> Result<Vec<(i64, i64)>, Refusal> {
     Ok(before.iter().copied().zip(after.iter().copied()).collect())
 }
 
-fn filled<T: Copy>(values: &[T], default: T, axes: usize, name: &str) -> Result<Vec<T>, Fault> {
+/// A list with an entry for each axis; all are the default if the node leaves it out.
+pub(super) fn filled<T: Copy>(values: &[T], default: T, axes: usize, name: &str) -> Result<Vec<T>, Fault> {
     if values.is_empty() {
         Ok(vec![default; axes])
     } else if values.len() == axes {
