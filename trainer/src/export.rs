@@ -1,7 +1,6 @@
 //! New weights into the ONNX graph.
 
 use crate::graph::Graph;
-use crate::setup::is_finite;
 use crate::state;
 use gleaner::onnx::{self, Model, PreparedModel};
 use std::collections::BTreeMap;
@@ -18,15 +17,6 @@ pub enum ExportError {
     /// libtorch could not give its values.
     #[error("the weights cannot be read out of libtorch: {0}")]
     Torch(#[from] TchError),
-    /// Training has run away in its last batches.
-    #[error(
-        "after the last batch, weight {name:?} holds a value that is no finite number; nothing was written; \
-         lower `train.learning_rate`, or raise `train.warmup`"
-    )]
-    NotFinite {
-        /// The weight's name.
-        name: String,
-    },
 }
 
 /// Where a checkpoint comes from, for its metadata.
@@ -53,13 +43,7 @@ pub fn export<'a>(
     provenance: Provenance,
     checkpoint: &Path,
 ) -> Result<PreparedModel, ExportError> {
-    let mut changed: BTreeMap<&str, &Tensor> = BTreeMap::new();
-    for (name, tensor) in weights {
-        if !is_finite(tensor)? {
-            return Err(ExportError::NotFinite { name: name.to_owned() });
-        }
-        changed.insert(name, tensor);
-    }
+    let changed: BTreeMap<&str, &Tensor> = weights.into_iter().collect();
     let parent = model.digest().to_owned();
     model.set_metadata("gleaner.parent", &parent);
     model.set_metadata("gleaner.epoch", &provenance.epoch.to_string());

@@ -12,8 +12,9 @@ use crate::news::News;
 use crate::optimiser::Optimiser;
 use crate::schedule::Schedule;
 use crate::scores::Scores;
+use crate::setup::is_finite;
 use crate::{memory, state};
-use anyhow::{Context, bail};
+use anyhow::{Context, anyhow, bail};
 use gleaner::config::TrainConfig;
 use std::time::{Duration, Instant};
 use tch::{Device, TchError, Tensor};
@@ -136,6 +137,13 @@ impl Pass<'_> {
                 self.total
             );
         }
+        // What the last move did, no loss tells.
+        for (name, weight) in self.graph.trained() {
+            if !is_finite(weight)? {
+                let what = format!("weight {name:?} after batch {number}");
+                return Err(run_away(&what, "no finite number", outcome.learning_rate));
+            }
+        }
         self.tell(&outcome);
         self.news.tell(&outcome.progress(self.total));
         Ok(outcome)
@@ -205,8 +213,12 @@ fn check(what: &str, value: f64, learning_rate: f64) -> anyhow::Result<()> {
     if value.is_finite() {
         return Ok(());
     }
-    bail!(
-        "the {what} is {value} at learning rate {learning_rate:.6}; nothing was written; lower `train.learning_rate`, or \
-         raise `train.warmup`"
+    Err(run_away(&format!("the {what}"), &value.to_string(), learning_rate))
+}
+
+fn run_away(what: &str, is: &str, learning_rate: f64) -> anyhow::Error {
+    anyhow!(
+        "{what} is {is} at learning rate {learning_rate:.6}; nothing was written; lower `train.learning_rate`, or raise \
+         `train.warmup`"
     )
 }

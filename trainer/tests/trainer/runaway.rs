@@ -30,6 +30,18 @@ fn a_gradient_without_a_length_names_batch_and_learning_rate() {
 }
 
 #[test]
+fn a_last_move_that_runs_away_names_weight_and_learning_rate() {
+    // The loss and its gradient are finite; a hundred times the gradient is too much for 32 bits.
+    let run = ready("train-linear.onnx", 1, 2e38);
+    let said = run.failed("start.onnx", &["--set", "train.learning_rate=100", "--set", "train.schedule=constant"]);
+    assert!(
+        said.contains(" after batch 1 is no finite number at learning rate 100.000000; nothing was written"),
+        "{said}"
+    );
+    assert!(!run.path(".out.optimizer.safetensors").exists());
+}
+
+#[test]
 fn a_batch_for_which_there_is_not_enough_memory_says_what_to_lower() {
     let run = ready("train-greedy.onnx", 64, 1.0);
     let said = run.failed("start.onnx", &[]);
