@@ -26,7 +26,7 @@ FUZZ_SECONDS ?= 600
 CARGO := cargo
 BINARIES := target/release/gleaner target/release/gleaner-trainer
 
-.PHONY: all help runtime build install deb data conformance demo bench-mine bench-cluster bench-pool bench-finds bench-accuracy bench-suspects bench-train bench-train-gpu bench-learning test fuzz lint clean
+.PHONY: all help runtime build install deb data conformance demo bench-mine bench-cluster bench-pool bench-finds bench-accuracy bench-suspects bench-train bench-train-gpu bench-learning bench-timm test fuzz lint clean
 
 all: build  ## stage the native libraries and build both programs
 
@@ -87,6 +87,9 @@ bench-train-gpu: build bench/venv/torch  ## the training step beside PyTorch's o
 
 bench-learning: build data bench/venv/torch  ## a network trained here and by PyTorch with one recipe: test accuracy (hours; goes on where it ended)
 	bench/venv/bin/python bench/learning.py
+
+bench-timm: build bench/venv/torch  ## which of timm's networks train as in PyTorch (an hour; goes on where it ended)
+	bench/venv/bin/python bench/timm_networks.py
 
 bench-cluster: build data bench/venv  ## clustering beside scikit-learn and faiss, on embeddings of real images
 	$(CARGO) build --release --locked --package gleaner --example bench-cluster
