@@ -225,3 +225,28 @@ fn a_kernel_that_is_standardised_trains_and_so_does_its_gain() {
         assert_eq!(found[name], role, "{name}");
     }
 }
+
+#[test]
+fn statistics_in_another_shape_are_running_ones() {
+    let normalise = ["image", "scale", "offset", "flat_mean", "flat_variance"];
+    let model = graph(
+        &[
+            ("scale", &[3], 1.0),
+            ("offset", &[3], 0.5),
+            ("mean", &[1, 3], 0.0),
+            ("variance", &[3, 1], 1.0),
+            ("w", &[12, 4], 0.1),
+        ],
+        vec![
+            node("Squeeze", &["mean"], "flat_mean"),
+            node("Flatten", &["variance"], "flat"),
+            node("Reshape", &["flat"], "flat_variance"),
+            node("BatchNormalization", &normalise, "normal"),
+            node("Flatten", &["normal"], "rows"),
+            node("MatMul", &["rows", "w"], "logits"),
+        ],
+    );
+    let expected =
+        [("scale", PLAIN), ("offset", PLAIN), ("mean", Role::Running), ("variance", Role::Running), ("w", WEIGHT)];
+    assert_eq!(roles(&model), expected.map(|(name, role)| (name.to_owned(), role)));
+}

@@ -6,6 +6,7 @@
 //! | `uses` | which nodes are one layer |
 //! | `roles` | which weights train, which are running statistics, which stay, and why |
 //! | `rule` | what each node asks of the weights that it reads |
+//! | `stored` | which values stand in the model, maybe in another shape |
 //! | `weights` | what the numbers of a weight tell of it |
 //! | `selection` | which of them a person lets train, and makes train |
 //! | `names` | what people call a layer whose weight an exporter has named |
@@ -51,6 +52,7 @@ mod report;
 mod roles;
 mod rule;
 mod selection;
+mod stored;
 mod untie;
 mod uses;
 mod weights;
@@ -60,4 +62,5 @@ pub use operators::{OLDEST_OPSET, OPERATORS};
 pub use report::TrainingReport;
 pub use roles::{Parameter, Reason, Role, parameters};
 pub use selection::{Candidate, Selection};
+pub use stored::passed_on;
 pub use untie::untie;

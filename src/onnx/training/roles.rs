@@ -1,6 +1,6 @@
 //! Which weights train, which follow the batches, and which stay.
 
-use super::rule::{Misfit, assign, sources};
+use super::rule::{Misfit, assign, reads};
 use super::weights::{Weights, is_floating};
 use super::{Candidate, logits, names};
 use crate::onnx::error::{Problem, Result};
@@ -135,7 +135,7 @@ fn needed<'a>(graph: &'a GraphProto, target: &'a str) -> BTreeSet<&'a str> {
     let mut needed = BTreeSet::from([target]);
     for node in graph.node.iter().rev() {
         if node.output.iter().any(|output| needed.contains(output.as_str())) {
-            needed.extend(sources(node).iter().map(String::as_str));
+            needed.extend(reads(node).iter().map(String::as_str));
         }
     }
     needed

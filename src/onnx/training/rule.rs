@@ -1,5 +1,6 @@
 //! What each node asks of the weights that it reads.
 
+use super::stored::passed_on;
 use super::weights::{Weights, is_floating};
 use super::{Reason, Role};
 use crate::onnx::attribute_int;
@@ -54,13 +55,25 @@ struct Seen<'a> {
     plain: BTreeSet<&'a str>,
     /// Values behind a trained layer.
     downstream: BTreeSet<&'a str>,
+    /// Values that stand in the model, maybe in another shape.
+    stored: BTreeSet<String>,
 }
 
 impl<'a> Seen<'a> {
     fn of(graph: &'a GraphProto, weights: &Weights<'a>) -> Self {
         let origins = weights.tensors.keys().map(|&name| (name, BTreeSet::from([name]))).collect();
         let integers = graph.initializer.iter().filter(|tensor| !is_floating(tensor)).map(|tensor| tensor.name());
-        Self { origins, plain: integers.collect(), downstream: BTreeSet::new() }
+        let made: BTreeSet<&str> = graph
+            .node
+            .iter()
+            .filter(|node| node.op_type() == "Constant")
+            .flat_map(|node| node.output.first())
+            .map(String::as_str)
+            .collect();
+        let stands = |name: &str| weights.tensors.contains_key(name) || made.contains(name);
+        let mut stored = passed_on(&graph.node, stands);
+        stored.extend(weights.tensors.keys().chain(&made).map(|&name| name.to_owned()));
+        Self { origins, plain: integers.collect(), downstream: BTreeSet::new(), stored }
     }
 
     fn origins(&self, node: &NodeProto, index: usize) -> impl Iterator<Item = &'a str> {
@@ -87,12 +100,10 @@ impl<'a> Seen<'a> {
     /// Whether a BatchNormalization takes mean and variance from the weight that it normalises, as where a network standardises
     /// its kernels (Qiao et al., "Micro-Batch Training with Batch-Channel Normalization and Weight Standardization", 2019).
     fn standardises(&self, node: &NodeProto) -> bool {
-        let stands =
-            |name: &String| self.origins.get(name.as_str()).is_some_and(|origins| origins.contains(name.as_str()));
         let statistics = node.input.get(3..5).unwrap_or_default();
         node.op_type() == "BatchNormalization"
             && self.is_alone(node)
-            && (in_training_mode(node) || !statistics.iter().all(stands))
+            && (in_training_mode(node) || !statistics.iter().all(|name| self.stored.contains(name)))
     }
 
     /// Notes what a node makes of what is known of its inputs. Gives the reason why initializers stay of which nothing else
@@ -129,14 +140,21 @@ fn in_training_mode(node: &NodeProto) -> bool {
     node.op_type() == "BatchNormalization" && attribute_int(node, "training_mode") == Some(1)
 }
 
-/// The inputs that a node computes from. The second one of `CastLike` only tells the type: PyTorch's exporter gives a weight
-/// the type of the image so. A BatchNormalization in training mode does not look at the mean and variance that it is given.
-pub(super) fn sources(node: &NodeProto) -> &[String] {
-    let count = match node.op_type() {
-        "CastLike" => 1,
-        _ if in_training_mode(node) => 3,
-        _ => node.input.len(),
-    };
+/// The inputs that a node reads. A BatchNormalization in training mode does not look at the mean and variance that it is given.
+pub(super) fn reads(node: &NodeProto) -> &[String] {
+    first(node, if in_training_mode(node) { 3 } else { usize::MAX })
+}
+
+/// The inputs of which a node passes something on. The second one of `CastLike` only tells the type: PyTorch's exporter gives a
+/// weight the type of the image so. Scales tell an extent, and what `OneHot` writes are no weights.
+fn sources(node: &NodeProto) -> &[String] {
+    match node.op_type() {
+        "CastLike" | "OneHot" | "Resize" | "Upsample" => first(node, 1),
+        _ => reads(node),
+    }
+}
+
+fn first(node: &NodeProto, count: usize) -> &[String] {
     node.input.get(..count.min(node.input.len())).unwrap_or_default()
 }
 

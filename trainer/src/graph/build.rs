@@ -151,7 +151,7 @@ fn steps(
     let opset = model.opset().unwrap_or(0);
     let read = nodes.iter().flat_map(|node| &node.input).cloned();
     let used: BTreeSet<String> = read.chain(graph.output.iter().map(|output| output.name().to_owned())).collect();
-    let copies = copies(nodes, constants);
+    let copies = training::passed_on(nodes.iter().map(Cow::as_ref), |name| constants.contains_key(name));
     let mut steps = Vec::new();
     for (index, node) in nodes.iter().enumerate().filter(|(_, node)| node.op_type() != "Constant") {
         let name = label(index, node);
@@ -195,17 +195,6 @@ fn steps(
         });
     }
     Ok(steps)
-}
-
-/// What an Identity makes of values that stand in the model, as where an exporter merged equal ones.
-fn copies(nodes: &[Cow<'_, NodeProto>], constants: &Constants) -> BTreeSet<String> {
-    let mut copies: BTreeSet<String> = BTreeSet::new();
-    for node in nodes.iter().filter(|node| node.op_type() == "Identity") {
-        if node.input.first().is_some_and(|name| constants.contains_key(name) || copies.contains(name)) {
-            copies.extend(node.output.first().cloned());
-        }
-    }
-    copies
 }
 
 /// A node's name, or what else tells it from others.

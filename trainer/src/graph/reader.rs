@@ -30,7 +30,7 @@ pub(super) struct Reader<'a> {
 }
 
 impl<'a> Reader<'a> {
-    /// `copies` are the names of values that an Identity makes of constants; `used` those of all values that some node or output
+    /// `copies` are the names of constants in other shapes; `used` those of all values that some node or output
     /// reads.
     pub(super) fn new(
         node: &'a NodeProto,

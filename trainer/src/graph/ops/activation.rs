@@ -23,6 +23,9 @@ pub(super) fn elu(node: &mut Reader<'_>) -> Result<Compute, Refusal> {
 
 pub(super) fn celu(node: &mut Reader<'_>) -> Result<Compute, Refusal> {
     let alpha = node.float("alpha")?.unwrap_or(1.0);
+    if alpha == 0.0 {
+        return Err(Refusal::new("attribute \"alpha\" is 0; the input is divided by it"));
+    }
     Ok(exponential(alpha, alpha, 1.0))
 }
 

@@ -5,10 +5,12 @@ use super::{Compute, one};
 use crate::graph::Fault;
 use tch::Tensor;
 
+const LARGEST: i64 = 4096;
+
 fn side(node: &mut Reader<'_>) -> Result<i64, Refusal> {
-    match node.integer("blocksize")? {
-        Some(side @ 1..=4096) => Ok(side),
-        other => Err(Refusal::new(format!("attribute \"blocksize\" is {other:?}; it must be 1 or more"))),
+    match node.integer("blocksize")?.unwrap_or(0) {
+        side @ 1..=LARGEST => Ok(side),
+        side => Err(Refusal::new(format!("attribute \"blocksize\" is {side}; it must be 1 to {LARGEST}"))),
     }
 }
 

@@ -10,6 +10,9 @@ use tch::{Kind, Tensor};
 /// The greatest number of elements that a range may have: no shape is that long, and a wrong one is not to fill the memory.
 const LONGEST_RANGE: f64 = 1e9;
 
+/// The greatest number of places that an index may mark.
+const MOST_KINDS: i64 = 1 << 20;
+
 pub(super) fn constant_of_shape(node: &mut Reader<'_>) -> Result<Compute, Refusal> {
     let shape = Integers::input(node, 0)?;
     let refused = |error: &dyn std::fmt::Display| Refusal::new(format!("attribute \"value\": {error}"));
@@ -47,6 +50,9 @@ pub(super) fn one_hot(node: &mut Reader<'_>) -> Result<Compute, Refusal> {
     Ok(one(move |inputs, _| {
         let (places, values) = (inputs.get(0)?, inputs.get(2)?);
         let depth = depth.get(inputs, "the depth")?.first().copied().unwrap_or(0);
+        if !(1..=MOST_KINDS).contains(&depth) {
+            return Err(Fault::Other(format!("the depth is {depth}; it must be 1 to {MOST_KINDS}")));
+        }
         let axis = axis_of(axis, places.dim() + 1)?;
         let mut shape = vec![1; places.dim() + 1];
         if let Some(extent) = shape.get_mut(usize::try_from(axis).unwrap_or(0)) {

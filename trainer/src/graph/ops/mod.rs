@@ -234,14 +234,14 @@ pub(super) fn known() -> Vec<&'static str> {
     OPERATORS.iter().map(|(name, _)| *name).collect()
 }
 
-/// How many of the operator's first inputs are data. What follows is lists of integers, an index, or a factor.
+/// How many of the operator's first inputs are data, to be brought to one device. What follows is lists of integers, an index, or
+/// a factor; `OneHot` brings its indices to where its values are.
 pub(super) fn data_inputs(name: &str) -> usize {
     match name {
         "Attend" => 4,
         "OneHot" => 0,
         "ConstantOfShape" | "CumSum" | "Expand" | "Gather" | "Pad" | "Range" | "Reshape" | "Resize" | "Slice"
-        | "Split" => 1,
-        "Squeeze" | "Tile" | "Trilu" | "Unsqueeze" | "Upsample" => 1,
+        | "Split" | "Squeeze" | "Tile" | "Trilu" | "Unsqueeze" | "Upsample" => 1,
         _ if name.starts_with("Reduce") => 1,
         _ => usize::MAX,
     }

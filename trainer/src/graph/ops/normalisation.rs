@@ -15,7 +15,10 @@ const MOMENTUM: f64 = 0.9;
 /// trained in PyTorch and goes on here keeps its statistics' meaning).
 pub(super) fn batch(node: &mut Reader<'_>) -> Result<Compute, Refusal> {
     node.only("spatial", 1)?;
-    let by_the_batch = node.integer("training_mode")?.unwrap_or(0) != 0;
+    let by_the_batch = match node.integer("training_mode")?.unwrap_or(0) {
+        mode @ 0..=1 => mode == 1,
+        mode => return Err(Refusal::new(format!("attribute \"training_mode\" is {mode}; it must be 0 or 1"))),
+    };
     let epsilon = node.float("epsilon")?.unwrap_or(EPSILON);
     let momentum = node.float("momentum")?.unwrap_or(MOMENTUM);
     if by_the_batch {

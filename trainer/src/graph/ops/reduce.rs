@@ -79,7 +79,9 @@ fn over_axes(node: &mut Reader<'_>, since: i64, reduce: Reduce) -> Result<Comput
         let mut axes = axes_of(&axes.of(inputs)?.unwrap_or_default(), input.dim())?;
         if axes.is_empty() {
             if !nothing_means_all {
-                return Ok(input.shallow_clone());
+                // Each number by itself.
+                let last = i64::try_from(input.dim()).unwrap_or(0);
+                return Ok(reduce(&input.f_unsqueeze(-1)?, &[last], false)?);
             }
             axes = (0..i64::try_from(input.dim()).unwrap_or(0)).collect();
         }

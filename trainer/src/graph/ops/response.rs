@@ -10,10 +10,9 @@ pub(super) fn local(node: &mut Reader<'_>) -> Result<Compute, Refusal> {
     let alpha = node.float("alpha")?.unwrap_or(1e-4);
     let beta = node.float("beta")?.unwrap_or(0.75);
     let bias = node.float("bias")?.unwrap_or(1.0);
-    let Some(size @ 1..=65_536) = node.integer("size")? else {
+    let Some(size @ 1..) = node.integer("size")? else {
         return Err(Refusal::new("attribute \"size\" is missing or out of range; it must be 1 or more"));
     };
-    let before = (size - 1) / 2;
     Ok(one(move |inputs, _| {
         let input = inputs.get(0)?;
         let shape = input.size();
@@ -21,9 +20,14 @@ pub(super) fn local(node: &mut Reader<'_>) -> Result<Compute, Refusal> {
             return Err(Fault::Other(format!("an input of shape {shape:?} has no channels")));
         };
         let squares = input.f_square()?.f_reshape([count, 1, channels, -1])?;
-        let padded = squares.f_constant_pad_nd([0, 0, before, size - 1 - before])?;
-        let means = padded.f_avg_pool2d([size, 1], [1, 1], [0, 0], false, true, None)?;
-        let divisor = means.f_mul_scalar(alpha)?.f_add_scalar(bias)?.f_pow_tensor_scalar(beta)?;
+        // There are no channels beyond the last ones, however far the window reaches.
+        let before = ((size - 1) / 2).min(channels);
+        let after = (size - 1 - (size - 1) / 2).min(channels);
+        let window = before + 1 + after;
+        let padded = squares.f_constant_pad_nd([0, 0, before, after])?;
+        let means = padded.f_avg_pool2d([window, 1], [1, 1], [0, 0], false, true, None)?;
+        let divisor =
+            means.f_mul_scalar(alpha * window as f64 / size as f64)?.f_add_scalar(bias)?.f_pow_tensor_scalar(beta)?;
         Ok(input.f_div(&divisor.f_reshape(&shape)?)?)
     }))
 }
@@ -39,6 +43,7 @@ pub(super) fn length(node: &mut Reader<'_>) -> Result<Compute, Refusal> {
         let input = inputs.get(0)?;
         let axis = axis_of(axis, input.dim())?;
         let length = input.f_norm_scalaropt_dim(p, [axis], true)?;
-        Ok(input.f_div(&length.f_clamp_min(f64::from(f32::MIN_POSITIVE))?)?)
+        let divisor = length.f_where_self(&length.f_gt(0.0)?, &length.f_ones_like()?)?;
+        Ok(input.f_div(&divisor)?)
     }))
 }

@@ -1,7 +1,7 @@
 //! Transposed convolution: what convolution does to gradients.
 
 use super::super::reader::{Reader, Refusal};
-use super::window::{filled, pairs, positive, span};
+use super::window::{LARGEST, filled, pairs, positive, span};
 use super::{Compute, extent_of, one};
 use crate::graph::Fault;
 
@@ -9,21 +9,23 @@ use crate::graph::Fault;
 enum Cut {
     /// So much before and after, per axis.
     Explicit(Vec<(i64, i64)>),
-    /// As much as leaves extents of this size, an odd rest at the end or at the beginning.
-    To(Target, Odd),
-}
-
-enum Target {
-    /// As the node says, for each axis.
-    Extents(Vec<i64>),
-    /// The extent before times the stride.
-    Strides,
+    /// As much as leaves these extents, or without them the extents before times the strides. An odd rest is cut off the end
+    /// or the beginning.
+    To(Vec<i64>, Odd),
 }
 
 #[derive(Clone, Copy)]
 enum Odd {
     AtTheEnd,
     AtTheBeginning,
+}
+
+/// What is wanted of one axis.
+#[derive(Clone, Copy)]
+enum Wanted {
+    Edges(i64, i64),
+    Extent(i64, Odd),
+    Strided(Odd),
 }
 
 pub(super) fn transposed(node: &mut Reader<'_>) -> Result<Compute, Refusal> {
@@ -35,6 +37,11 @@ pub(super) fn transposed(node: &mut Reader<'_>) -> Result<Compute, Refusal> {
     }
     let (strides, dilations) = (positive(node, "strides")?, positive(node, "dilations")?);
     let more = node.integers("output_padding")?.unwrap_or_default();
+    if let Some(pixels) = more.iter().find(|&&pixels| !(0..=LARGEST).contains(&pixels)) {
+        return Err(Refusal::new(format!(
+            "attribute \"output_padding\" contains {pixels}; each entry must be 0 to {LARGEST}"
+        )));
+    }
     let cut = cut(node)?;
     Ok(one(move |inputs, _| {
         let (image, weight) = (inputs.get(0)?, inputs.get(1)?);
@@ -48,10 +55,10 @@ pub(super) fn transposed(node: &mut Reader<'_>) -> Result<Compute, Refusal> {
         let dilations = filled(&dilations, 1, axes, "dilations")?;
         let mut more = filled(&more, 0, axes, "output_padding")?;
         let mut cuts = Vec::new();
-        for (axis, more) in more.iter_mut().enumerate() {
+        for (axis, (more, wanted)) in more.iter_mut().zip(cut.wanted(axes)?).enumerate() {
             let at = |list: &[i64]| list.get(axis).copied().unwrap_or(0);
             let full = (at(before) - 1) * at(&strides) + span(at(kernel), at(&dilations)) + *more;
-            let (first, last) = cut.at(axis, full, at(before) * at(&strides));
+            let (first, last) = wanted.cut(full, at(before) * at(&strides));
             // What is missing to the extent that is asked for is added at the end.
             *more += (-last).max(0);
             cuts.push((first, last.max(0)));
@@ -74,8 +81,8 @@ fn cut(node: &mut Reader<'_>) -> Result<Cut, Refusal> {
     let automatic = node.text("auto_pad")?.unwrap_or_default();
     let odd = if automatic == "SAME_UPPER" { Odd::AtTheEnd } else { Odd::AtTheBeginning };
     Ok(match automatic.as_str() {
-        _ if !extents.is_empty() => Cut::To(Target::Extents(extents), odd),
-        "SAME_UPPER" | "SAME_LOWER" => Cut::To(Target::Strides, odd),
+        _ if !extents.is_empty() => Cut::To(extents, odd),
+        "SAME_UPPER" | "SAME_LOWER" => Cut::To(Vec::new(), odd),
         "" | "NOTSET" => Cut::Explicit(pads),
         "VALID" => Cut::Explicit(Vec::new()),
         other => return Err(Refusal::new(format!("attribute \"auto_pad\" is {other:?}, which is unknown"))),
@@ -83,12 +90,29 @@ fn cut(node: &mut Reader<'_>) -> Result<Cut, Refusal> {
 }
 
 impl Cut {
+    /// What is wanted of each of so many axes.
+    fn wanted(&self, axes: usize) -> Result<Vec<Wanted>, Fault> {
+        Ok(match self {
+            Self::Explicit(pads) => {
+                let pads = filled(pads, (0, 0), axes, "pads")?;
+                pads.into_iter().map(|(before, after)| Wanted::Edges(before, after)).collect()
+            }
+            Self::To(extents, odd) if extents.is_empty() => vec![Wanted::Strided(*odd); axes],
+            Self::To(extents, odd) => {
+                let extents = filled(extents, 0, axes, "output_shape")?;
+                extents.into_iter().map(|extent| Wanted::Extent(extent, *odd)).collect()
+            }
+        })
+    }
+}
+
+impl Wanted {
     /// What is cut off an axis of the extent `full`, before and after; less than nothing after it if that is too little.
-    fn at(&self, axis: usize, full: i64, strided: i64) -> (i64, i64) {
+    fn cut(self, full: i64, strided: i64) -> (i64, i64) {
         let (target, odd) = match self {
-            Self::Explicit(pads) => return pads.get(axis).copied().unwrap_or((0, 0)),
-            Self::To(Target::Strides, odd) => (strided, odd),
-            Self::To(Target::Extents(extents), odd) => (extents.get(axis).copied().unwrap_or(full), odd),
+            Self::Edges(before, after) => return (before, after),
+            Self::Extent(extent, odd) => (extent, odd),
+            Self::Strided(odd) => (strided, odd),
         };
         let total = full - target;
         let (less, more) = (total / 2, total - total / 2);

@@ -2,8 +2,9 @@
 
 use super::super::reader::{Reader, Refusal};
 use super::list::Integers;
-use super::{Compute, axis_of, one};
+use super::{Compute, axis_of, extent_of, one};
 use crate::graph::Fault;
+use tch::Tensor;
 
 /// The upper triangle, or the lower one, from the diagonal of the given number on.
 pub(super) fn triangle(node: &mut Reader<'_>) -> Result<Compute, Refusal> {
@@ -27,10 +28,14 @@ pub(super) fn running_sum(node: &mut Reader<'_>) -> Result<Compute, Refusal> {
         let Some(&axis) = axis.first() else { return Err(Fault::Other("the axis is empty".to_owned())) };
         let axis = axis_of(axis, input.dim())?;
         let ahead = if reverse { input.f_flip([axis])? } else { input.shallow_clone() };
-        let mut sums = ahead.f_cumsum(axis, input.kind())?;
-        if exclusive {
-            sums = sums.f_sub(&ahead)?;
-        }
+        let extent = extent_of(&ahead.size(), axis);
+        let summed = if exclusive && extent > 0 {
+            let nothing = ahead.f_narrow(axis, 0, 1)?.f_zeros_like()?;
+            Tensor::f_cat(&[nothing, ahead.f_narrow(axis, 0, extent - 1)?], axis)?
+        } else {
+            ahead
+        };
+        let sums = summed.f_cumsum(axis, input.kind())?;
         Ok(if reverse { sums.f_flip([axis])? } else { sums })
     }))
 }

@@ -98,21 +98,23 @@ pub(super) fn span(size: i64, dilation: i64) -> i64 {
 }
 
 /// Extents are bounded so that the arithmetic above cannot overflow.
-const LARGEST: i64 = 1 << 20;
+pub(super) const LARGEST: i64 = 1 << 20;
 
 /// A list of window sizes or steps, each at least 1.
 pub(super) fn positive(node: &mut Reader<'_>, name: &str) -> Result<Vec<i64>, Refusal> {
     let values = node.integers(name)?.unwrap_or_default();
     match values.iter().find(|&&value| !(1..=LARGEST).contains(&value)) {
         None => Ok(values),
-        Some(value) => Err(Refusal::new(format!("attribute {name:?} contains {value}; each entry must be 1 or more"))),
+        Some(value) => {
+            Err(Refusal::new(format!("attribute {name:?} contains {value}; each entry must be 1 to {LARGEST}")))
+        }
     }
 }
 
 /// What `pads` says of each axis: so much before, and after.
 pub(super) fn pairs(pads: &[i64]) -> Result<Vec<(i64, i64)>, Refusal> {
     if let Some(pad) = pads.iter().find(|&&pad| !(0..=LARGEST).contains(&pad)) {
-        return Err(Refusal::new(format!("attribute \"pads\" contains {pad}; each entry must be 0 or more")));
+        return Err(Refusal::new(format!("attribute \"pads\" contains {pad}; each entry must be 0 to {LARGEST}")));
     }
     if !pads.len().is_multiple_of(2) {
         return Err(Refusal::new(format!("attribute \"pads\" has {} entries; it needs two per axis", pads.len())));
