@@ -31,7 +31,7 @@ from concurrent.futures import ThreadPoolExecutor, as_completed
 
 import accuracy_bars
 import harness
-from accuracy_arms import ARMS, CONDITIONS
+from accuracy_arms import ARMS, CONDITIONS, SEEDS
 from accuracy_bars import differences, interval
 from accuracy_programs import WORK, by_class, checkpoint, gleaner_run, settings_of, write_list
 from accuracy_scripts import Script
@@ -49,13 +49,15 @@ def main():
     parser.add_argument("--arms", nargs="+", choices=list(ARMS), default=list(ARMS))
     parser.add_argument("--budgets", nargs="+", type=float, help="for arms and conditions that have none of their own")
     parser.add_argument("--conditions", nargs="+", choices=list(CONDITIONS), default=list(CONDITIONS))
-    parser.add_argument("--seeds", nargs="+", type=int, default=[11, 12, 13, 14, 15])
+    parser.add_argument("--seeds", nargs="+", type=int, help="otherwise those of bench/accuracy_arms.py")
     parser.add_argument("--bars", action="store_true", help="only the runs that a bar needs")
     parser.add_argument("--price", type=float, help="of a scoring forward in training visits; measured if left out")
     parser.add_argument("--workers", type=int, default=1, help="runs side by side, on one core each if there are several")
     parser.add_argument("--rate", nargs="+", type=float, default=[None], help="learning rates to try on validation")
     parser.add_argument("--against", default="B", help="the arm that others are held against in the table")
     options = parser.parse_args()
+    options.more = not options.seeds
+    options.seeds = options.seeds or SEEDS
     options.task = TASKS[options.task]
     {"run": run_all, "rates": rates, "table": table}[options.what](options)
 
@@ -72,6 +74,9 @@ def wanted(task, options):
                         needed = not options.bars or accuracy_bars.needs(task, arm, budget, condition)
                         if needed and dear(budget) == last:
                             yield arm, budget, condition, seed
+    if options.more and task.name == MAIN:
+        yield from dict.fromkeys(
+            (*cell, bar.condition, seed) for bar in accuracy_bars.BARS for seed in bar.more for cell in (bar.ours, bar.theirs))
 
 
 def result_file(task, arm, budget, condition, seed, rate=None):

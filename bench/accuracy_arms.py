@@ -8,6 +8,9 @@ seeds below 10 are for choosing variants, the seeds of the table are others.
 
 from accuracy_scripts import infobatch, selective_backprop
 
+# The seeds of the table; some bars of bench/accuracy_bars.py have more.
+SEEDS = [11, 12, 13, 14, 15]
+
 
 def whole(passes):
     """Every image in every epoch."""

@@ -40,6 +40,8 @@ class Bar:
     asks: str = "mean"
     # `accuracy`, `class_mean`, or `end`: validation accuracy after the last epoch, whichever checkpoint was the best.
     measure: str = "accuracy"
+    # Seeds besides those of the table, where five leave an interval that is wider than the bar.
+    more: range = range(0)
 
     def met(self, mean, low, high):
         return {"mean": mean >= self.points, "above": mean >= self.points and low > 0, "lower end": low >= self.points,
@@ -58,15 +60,15 @@ class Bar:
 
 
 BARS = [
-    Bar("clean", ("K", 0.4), ("A", 1.0), -0.2, "lower end"),
+    Bar("clean", ("K", 0.4), ("A", 1.0), -0.2, "lower end", more=range(16, 21)),
     Bar("clean", ("K", 0.25), ("B", 0.25), 0.5, "above"),
     Bar("clean", ("K", 0.25), ("D", 0.25), 0.5, "above"),
     Bar("clean", ("K", 0.25), ("E", 0.25), 0.2),
     Bar("clean", ("K", 0.5), ("E", 0.5), 0.2),
     Bar("clean", ("K", 0.083), ("B", 0.083), 0.3),
     Bar("clean", ("K", 0.083), ("D", 0.083), 0.3),
-    Bar("big", ("K", HALF_A_PASS), ("B", HALF_A_PASS), 0.3),
-    Bar("big", ("K", HALF_A_PASS), ("D", HALF_A_PASS), 0.3),
+    Bar("big", ("K", HALF_A_PASS), ("B", HALF_A_PASS), 0.3, more=range(16, 31)),
+    Bar("big", ("K", HALF_A_PASS), ("D", HALF_A_PASS), 0.3, more=range(16, 31)),
     Bar("clean", ("K", 0.25), ("Gt", 0.25), 5.0),
     Bar("clean", ("K", 0.25), ("Ge", 0.25), 5.0),
     Bar("noise-20", ("K", 0.5), ("B", 0.5), 0.4),

@@ -21,7 +21,7 @@ from matplotlib.figure import Figure
 
 import harness
 from accuracy import result_file
-from accuracy_arms import ARMS, CONDITIONS
+from accuracy_arms import ARMS, CONDITIONS, SEEDS
 from accuracy_bars import interval
 from accuracy_tasks import MAIN, TASKS
 
@@ -43,7 +43,7 @@ FORGETFUL = ["Gt", "Ge", "D", "K"]
 def main():
     parser = argparse.ArgumentParser(description=__doc__.split("\n")[0])
     parser.add_argument("--conditions", nargs="+", choices=list(CONDITIONS), default=list(CONDITIONS))
-    parser.add_argument("--seeds", nargs="+", type=int, default=[11, 12, 13, 14, 15])
+    parser.add_argument("--seeds", nargs="+", type=int, default=SEEDS)
     parser.add_argument("--arms", nargs="+", choices=list(ARMS), default=SHOWN)
     # Text stays text, and the same results give the same file.
     matplotlib.rcParams.update({"svg.fonttype": "none", "svg.hashsalt": "gleaner", "font.size": 10,
