@@ -108,8 +108,14 @@ def one(name):
          folder / "manifest.csv", "--checkpoint-in", folder / "start.onnx", "--checkpoint-out", folder / "out.onnx",
          "--epoch", "1", "--seed", "1"], capture_output=True, text=True)
     if step.returncode:
-        return {"exporter": exporter, "problem": step.stderr.strip().splitlines()[-1][-300:]}
+        return {"exporter": exporter, "problem": problem_of(step.stderr)}
     return {"exporter": exporter, **compare(torch, network, images, folder)}
+
+
+def problem_of(said):
+    """The error in what the trainer said, without the paths and the list of operators that it ends with."""
+    lines = [line for line in said.splitlines() if line.startswith("error: ")] or said.strip().splitlines()[-1:] or [""]
+    return lines[-1].removeprefix("error: ").replace(f"{WORK}/", "").split("; ")[0][:200]
 
 
 def export(torch, network, images, path):
