@@ -13,6 +13,7 @@ What was measured stands in bench/results/timm.json; a network that is there is 
 
 import json
 import os
+import shutil
 import signal
 import statistics
 import subprocess
@@ -36,6 +37,8 @@ def main():
         if names and name not in names or not names and name in known:
             continue
         known[name] = {"module": module, **apart(name)}
+        # All of them together would take tens of gigabytes.
+        shutil.rmtree(WORK / name, ignore_errors=True)
         print(name, known[name], flush=True)
         KEPT.write_text(json.dumps({"networks": known}))
     table(known)
