@@ -20,6 +20,7 @@ mod kinks;
 mod learning;
 mod loading;
 mod mixing;
+mod narrow;
 mod npy;
 mod recipe;
 mod refusal;

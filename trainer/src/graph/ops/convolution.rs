@@ -1,10 +1,11 @@
 //! Convolution.
 
 use super::super::reader::{Reader, Refusal};
+use super::kernel::Kernel;
 use super::window::{Window, positive};
 use super::{Compute, Inputs, one};
 use crate::graph::Fault;
-use tch::{Device, Tensor};
+use tch::Tensor;
 
 pub(super) fn convolution(node: &mut Reader<'_>) -> Result<Compute, Refusal> {
     let declared = positive(node, "kernel_shape")?;
@@ -24,23 +25,18 @@ fn compute(inputs: Inputs<'_>, window: &Window, declared: &[i64], groups: i64) -
         return Err(Fault::Other(format!("attribute \"kernel_shape\" is {declared:?}, but the weight has {kernel:?}")));
     }
     let fitted = window.fit(extents, kernel)?;
-    let none = vec![0; kernel.len()];
-    let by_strides = |image: &Tensor, strides: &[i64], padding: &[i64]| {
-        image.f_convolution(weight, inputs.maybe(2), strides, padding, &fitted.dilations, false, &none, groups)
+    // libtorch pads both sides alike.
+    let padded = match fitted.symmetric() {
+        Some(_) => image.shallow_clone(),
+        None => image.f_constant_pad_nd(fitted.for_pad())?,
     };
-    // On a processor libtorch 2.11 writes past the end of its memory where a kernel of one pixel strides over few channels that
-    // lie side by side (2 to 12 were seen to). Without the pixels that it passes over it need not stride.
-    let single = kernel.iter().all(|&extent| extent == 1) && fitted.pads.iter().all(|&pads| pads == (0, 0));
-    if single && fitted.strides.iter().any(|&stride| stride > 1) && image.device() == Device::Cpu {
-        let mut met = image.shallow_clone();
-        for (axis, &stride) in (2..).zip(&fitted.strides) {
-            met = met.f_slice(axis, None, None, stride)?;
-        }
-        return Ok(by_strides(&met, &vec![1; kernel.len()], &none)?);
-    }
-    let convolve = |image: &Tensor, padding: &[i64]| by_strides(image, &fitted.strides, padding);
-    Ok(match fitted.symmetric() {
-        Some(padding) => convolve(image, &padding)?,
-        None => convolve(&image.f_constant_pad_nd(fitted.for_pad())?, &none)?,
-    })
+    let kernel = Kernel {
+        weight,
+        bias: inputs.maybe(2),
+        strides: &fitted.strides,
+        padding: &fitted.symmetric().unwrap_or_else(|| vec![0; kernel.len()]),
+        dilations: &fitted.dilations,
+        groups,
+    };
+    Ok(kernel.over(&padded)?)
 }

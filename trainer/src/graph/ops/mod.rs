@@ -12,6 +12,7 @@ mod convolution;
 mod fill;
 mod fused;
 mod index;
+mod kernel;
 mod linear;
 mod list;
 mod logic;
