@@ -87,7 +87,8 @@ fn a_part_is_of_the_original_also_where_the_scaled_image_is_kept() {
     let settings = Settings { folder: run.path("cache"), max_bytes: 1 << 20, keep_free: 0 };
     let cache = Arc::new(Cache::open(&settings, &preprocess(), Some(IMAGES.into())).unwrap());
     batches(&run, Augment::default(), &cache, 2);
-    assert_eq!(cache.summary().images, 22);
+    let kept = cache.summary();
+    assert_eq!(kept.images, 22, "{:?}", kept.ended);
     let (found, _) = batches(&run, everything(), &cache, 2);
     assert_eq!(cache.summary().hits, 0, "kept images were asked for");
 
