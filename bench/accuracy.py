@@ -31,7 +31,7 @@ from concurrent.futures import ThreadPoolExecutor, as_completed
 
 import accuracy_bars
 import harness
-from accuracy_arms import ARMS, CONDITIONS, SEEDS
+from accuracy_arms import ARMS, CONDITIONS
 from accuracy_bars import differences, interval
 from accuracy_programs import WORK, by_class, checkpoint, gleaner_run, settings_of, write_list
 from accuracy_scripts import Script
@@ -49,7 +49,7 @@ def main():
     parser.add_argument("--arms", nargs="+", choices=list(ARMS), default=list(ARMS))
     parser.add_argument("--budgets", nargs="+", type=float, help="for arms and conditions that have none of their own")
     parser.add_argument("--conditions", nargs="+", choices=list(CONDITIONS), default=list(CONDITIONS))
-    parser.add_argument("--seeds", nargs="+", type=int, help="otherwise those of bench/accuracy_arms.py")
+    parser.add_argument("--seeds", nargs="+", type=int, help="otherwise those of the task")
     parser.add_argument("--bars", action="store_true", help="only the runs that a bar needs")
     parser.add_argument("--price", type=float, help="of a scoring forward in training visits; measured if left out")
     parser.add_argument("--workers", type=int, default=1, help="runs side by side, on one core each if there are several")
@@ -57,7 +57,6 @@ def main():
     parser.add_argument("--against", default="B", help="the arm that others are held against in the table")
     options = parser.parse_args()
     options.more = not options.seeds
-    options.seeds = options.seeds or SEEDS
     options.task = TASKS[options.task]
     {"run": run_all, "rates": rates, "table": table}[options.what](options)
 
@@ -67,7 +66,7 @@ def wanted(task, options):
     than ordinary training comes last."""
     dear = lambda budget: budget > 1
     for last in (False, True):
-        for seed in options.seeds:
+        for seed in options.seeds or task.seeds:
             for condition in options.conditions:
                 for arm in options.arms:
                     for budget in task.budgets_of(arm, condition, options.budgets):
@@ -183,7 +182,7 @@ def rates(options):
     cells = sorted({one[:3] for one in wanted(task, options)}, key=str)
     for arm, budget, condition in cells:
         tried = {}
-        for seed in options.seeds:
+        for seed in options.seeds or task.seeds:
             for path in result_file(task, arm, budget, condition, seed).parent.glob(f"{arm}-{budget:g}-{seed}-rate-*.json"):
                 result = json.loads(path.read_text())
                 tried.setdefault(result["settings"]["train.learning_rate"], {})[seed] = result["best_accuracy"]
