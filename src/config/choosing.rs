@@ -24,8 +24,9 @@ pub struct MineConfig {
     pub confident: f64,
     /// Epochs after which an answer of the model no longer counts; at least 1.
     pub stale: u32,
-    /// Share of the scan that is drawn at random, whatever history says, in (0, 1].
-    pub random: f64,
+    /// Share of the scan that is drawn at random, whatever history says, in (0, 1]. By itself all of it under `confidence`, and
+    /// little of it under `patent`.
+    pub random: OrAuto<f64>,
     /// Augmentation in the scan.
     pub augment: ScanAugment,
 }

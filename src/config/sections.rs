@@ -97,7 +97,7 @@ fn mine(s: &Section<'_>) -> MineConfig {
         budget: s.number("budget", 1.0, NOT_NEGATIVE),
         confident: s.number("confident", 0.9, FRACTION),
         stale: s.count("stale", 10, 1..=u32::MAX),
-        random: s.number("random", 0.05, FRACTION),
+        random: s.or_auto("random", |node| node.number(FRACTION)),
         augment: s.word("augment", ScanAugment::None),
     }
 }

@@ -19,6 +19,9 @@ use crate::score::Scorer;
 use crate::select::{self, Choice, Member};
 use crate::settings;
 
+/// The share of a scan for mistakes that is drawn at random, so that nothing is never visited.
+const WANDERING: f64 = 0.05;
+
 /// Everything that a policy looks at.
 #[derive(Debug)]
 pub(super) struct Choosing<'a> {
@@ -173,11 +176,20 @@ impl Choosing<'_> {
             epoch: self.epoch,
             precedence,
             stale,
-            random: self.config.mine.random,
+            random: self.random(),
             quota: self.quota() as usize,
         };
         let draws = Draws::new(self.config.seed, self.epoch, Stream::Scan);
         Order::new(&plan, self.samples, allowed, |id| self.pool.label(id), draws)
+    }
+
+    /// The share of a scan that is drawn at random.
+    ///
+    /// Where mistakes are all that is wanted, they are found with half of the looks where they probably are. `confidence` wants
+    /// whatever is in doubt: the likeliest of it is all alike, and a run of half a pass that looked there first was a quarter of a
+    /// point worse for it, while longer ones come to look at everything anyhow (bench/results/tried.md).
+    fn random(&self) -> f64 {
+        self.config.mine.random.unwrap_or_else(|| if self.config.policy == Policy::Confidence { 1.0 } else { WANDERING })
     }
 
     /// Scans within these limits, of which that on forwards is the budget, less those that there were `already`. Where the

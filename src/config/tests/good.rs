@@ -40,7 +40,7 @@ fn the_least_config_has_the_documented_defaults() {
         budget: 1.0,
         confident: 0.9,
         stale: 10,
-        random: 0.05,
+        random: OrAuto::Auto,
         augment: ScanAugment::None,
     };
     assert_eq!(config.mine, mine);
