@@ -189,7 +189,8 @@ impl Choosing<'_> {
     /// whatever is in doubt: the likeliest of it is all alike, and a run of half a pass that looked there first was a quarter of a
     /// point worse for it, while longer ones come to look at everything anyhow (bench/results/tried.md).
     fn random(&self) -> f64 {
-        self.config.mine.random.unwrap_or_else(|| if self.config.policy == Policy::Confidence { 1.0 } else { WANDERING })
+        let everywhere = self.config.policy == Policy::Confidence;
+        self.config.mine.random.unwrap_or_else(|| if everywhere { 1.0 } else { WANDERING })
     }
 
     /// Scans within these limits, of which that on forwards is the budget, less those that there were `already`. Where the

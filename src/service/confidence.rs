@@ -28,8 +28,9 @@ impl Choosing<'_> {
     /// share of its candidates that it came to, times what all images with a fresh answer would bring, fills the quota
     /// together with what it has found; then the same share of those with a fresh answer is looked at. Where the budget ends
     /// it before that, some of the candidates are taken without a look, so many that this share of all of them is taken or
-    /// looked at; where the planned work is about to end, more of those with a fresh answer are looked at instead. Which of
-    /// its candidates a scan comes to is not even: weights make up for that where `extras.exponent` asks for them.
+    /// looked at; where the planned work is about to end, more of those with a fresh answer are looked at instead. Where
+    /// `mine.random` is below 1 a scan does not come to all of its candidates alike: weights make up for that if
+    /// `extras.exponent` asks for them.
     ///
     /// A class of few images has a quota of its own ([`select::quotas`]): more of its images are looked at and drawn.
     ///
