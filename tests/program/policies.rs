@@ -132,7 +132,7 @@ fn what_a_scan_cannot_pay_for_is_taken_without_a_look() {
     // Forwards at a quarter of a visit each may cost a quarter of the 300 visits that the quota is: 300 of the 540 candidates.
     for (budget, scanned) in [(0.25, 300), (0.0, 0)] {
         let turn = Turn::with(&format!(
-            "mine: {{quota: 0.5, budget: {budget}, random: 1}}\nextras: {{share: 0, exponent: 1}}\nplan: {{forward: 0.25}}\n"
+            "mine: {{quota: 0.5, budget: {budget}}}\nextras: {{share: 0, exponent: 1}}\nplan: {{forward: 0.25}}\n"
         ));
         let epoch = &turn.workshop.status()["epochs"][1];
         let of = |name: &str| epoch[name].as_u64().unwrap() as usize;
