@@ -186,8 +186,8 @@ impl Choosing<'_> {
     /// The share of a scan that is drawn at random.
     ///
     /// Where mistakes are all that is wanted, they are found with half of the looks where they probably are. `confidence` wants
-    /// whatever is in doubt: the likeliest of it is all alike, and a run of half a pass that looked there first was a quarter of a
-    /// point worse for it, while longer ones come to look at everything anyhow (bench/results/tried.md).
+    /// whatever is in doubt: the likeliest of it is all alike, and runs of half a pass that looked there first were worse for it,
+    /// while longer ones come to look at everything anyhow (bench/results/tried.md).
     fn random(&self) -> f64 {
         let everywhere = self.config.policy == Policy::Confidence;
         self.config.mine.random.unwrap_or_else(|| if everywhere { 1.0 } else { WANDERING })
