@@ -73,9 +73,8 @@ def wanted(task, options):
                         needed = not options.bars or accuracy_bars.needs(task, arm, budget, condition)
                         if needed and dear(budget) == last:
                             yield arm, budget, condition, seed
-    if options.more and task.name == MAIN:
-        yield from dict.fromkeys(
-            (*cell, bar.condition, seed) for bar in accuracy_bars.BARS for seed in bar.more for cell in (bar.ours, bar.theirs))
+    if options.more:
+        yield from ((*cell, seed) for cell, seeds in task.more.items() for seed in seeds)
 
 
 def result_file(task, arm, budget, condition, seed, rate=None):
