@@ -199,10 +199,16 @@ def choosing_share(result):
     return sum(result["seconds"][name] for name in CHOOSING) / result["wall_s"]
 
 
+def training_speed(result):
+    """Training visits a second: how fast the machine was, which tells which wall times can be held against each other."""
+    return result["train_visits"] / result["seconds"]["train_s"]
+
+
 def table(options):
     """All tasks below one another, and below the table the bars of each."""
     head = ["condition", "budget", "arm", "test accuracy, %", "classes' mean, %", f"less {options.against}, points",
-             "95% interval", "seeds", "cost, passes", "wall time, s (median)", "choosing, % of wall time"]
+             "95% interval", "seeds", "cost, passes", "wall time, s (median)",
+            "choosing, % of wall time", "training, images/s (median)"]
     runs, every, short, bars, notes = 0, [head], [head], {}, []
     for task in TASKS.values():
         found = {one: json.loads(result_file(task, *one).read_text()) for one in wanted(task, options)
@@ -235,7 +241,7 @@ def section(task, found, against):
             f"{statistics.mean(less):+.2f}" if less and arm != against else "",
             f"{low:+.2f} to {high:+.2f}" if len(less) > 1 and arm != against else "", str(len(ours)),
             f"{mean(lambda it: it['cost_passes']):.2f}", f"{statistics.median(it['wall_s'] for it in ours):.0f}",
-            f"{100 * mean(choosing_share):.0f}",
+            f"{100 * mean(choosing_share):.0f}", f"{statistics.median(map(training_speed, ours)):,.0f}",
         ])
         if accuracy_bars.needs(task, arm, budget, condition) or (condition, budget) == IN_FULL:
             short.append(rows[-1])
