@@ -74,7 +74,10 @@ def wanted(task, options):
                         if needed and dear(budget) == last:
                             yield arm, budget, condition, seed
     if options.more:
-        yield from ((*cell, seed) for cell, seeds in task.more.items() for seed in seeds)
+        for (arm, budget, condition), seeds in task.more.items():
+            asked = arm in options.arms and condition in options.conditions
+            if asked and budget in task.budgets_of(arm, condition, options.budgets):
+                yield from ((arm, budget, condition, seed) for seed in seeds)
 
 
 def result_file(task, arm, budget, condition, seed, rate=None):
@@ -208,7 +211,7 @@ def table(options):
     """All tasks below one another, and below the table the bars of each."""
     head = ["condition", "budget", "arm", "test accuracy, %", "classes' mean, %", f"less {options.against}, points",
              "95% interval", "seeds", "cost, passes", "wall time, s (median)",
-            "choosing, % of wall time", "training, images/s (median)"]
+             "choosing, % of wall time", "training, images/s (median)"]
     runs, every, short, bars, notes = 0, [head], [head], {}, []
     for task in TASKS.values():
         found = {one: json.loads(result_file(task, *one).read_text()) for one in wanted(task, options)

@@ -8,7 +8,7 @@ seeds below 10 are for choosing variants, the seeds of the table are others.
 
 from accuracy_scripts import infobatch, selective_backprop
 
-# The seeds of the table; some bars of bench/accuracy_bars.py have more, and so has the task of the photographs.
+# The seeds of the table; some cells of bench/accuracy_tasks.py have more, and so has the task of the photographs.
 SEEDS = [11, 12, 13, 14, 15]
 
 
